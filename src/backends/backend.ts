@@ -1,0 +1,54 @@
+import type { Entry, EntryHead } from "../entry/entry.js";
+
+/**
+ * Where entries live. Six operations and `close`, all asynchronous.
+ *
+ * Every method settles within a bounded time, with a `StoreError` when the store is down, slow, full or
+ * unusable. An expired entry is a missing one everywhere. Backends know nothing of actors: permission is
+ * asked above them. `mcp-refcache/conformance` checks an implementation.
+ */
+export interface CacheBackend {
+  /** The entry, or `undefined` when missing or expired. Throws `EntryUnreadableError` for a malformed one. */
+  get(refId: string): Promise<Entry | undefined>;
+  /** Stores an entry; resolves once it is as safe as the store makes it. */
+  set(refId: string, entry: Entry): Promise<void>;
+  /** Removes an entry, readable or not; tells whether there was one. */
+  delete(refId: string): Promise<boolean>;
+  /** Tells whether a live entry is stored, without reading its value. */
+  exists(refId: string): Promise<boolean>;
+  /** Removes the entries of exactly this namespace, or all; tells how many. */
+  clear(namespace?: string): Promise<number>;
+  /** The references of live entries of exactly this namespace, or all, in no particular order. */
+  keys(namespace?: string): AsyncIterable<string>;
+  /** Releases connections, files and timers. Later calls reject with `StoreUnavailableError`. */
+  close(): Promise<void>;
+}
+
+/** Capability: reads heads without values, for listing. */
+export interface HeadStore {
+  /** The head of one live entry, or `undefined`. */
+  head(refId: string): Promise<EntryHead | undefined>;
+  /** Reference and head of live entries of exactly this namespace, or all. Skips what is unreadable. */
+  heads(namespace?: string): AsyncIterable<readonly [refId: string, head: EntryHead]>;
+}
+
+/**
+ * Capability: names that lead to references, shared by all servers on the store. Memoisation and look-up by
+ * key are built on it. A name is an opaque text of at most 200 ASCII characters.
+ */
+export interface LinkStore {
+  /** The reference a live name leads to, or `undefined`. */
+  getLink(name: string): Promise<string | undefined>;
+  /** Points a name at a reference, replacing what it led to; gone at `expiresAt` (Unix ms, `null` never). */
+  setLink(name: string, refId: string, expiresAt: number | null): Promise<void>;
+}
+
+/** Tells whether a backend can read heads without values. */
+export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
+  return "heads" in backend && "head" in backend;
+}
+
+/** Tells whether a backend can keep links. */
+export function hasLinks<B extends CacheBackend>(backend: B): backend is B & LinkStore {
+  return "getLink" in backend && "setLink" in backend;
+}

@@ -1,0 +1,96 @@
+import { DEFAULT_POLICY, malformedMember, type Policy } from "../access/policy.js";
+import type { EntryHead, EntryMetadata } from "./entry.js";
+
+/** A JSON object, before anything is known of its members. */
+export type Members = Record<string, unknown>;
+
+/** What is wrong with a head; returned, not thrown, since a search for the head meets many that are none. */
+export class WireHeadError {
+  constructor(readonly message: string) {}
+}
+
+/** The head under its wire names, times in Unix seconds. */
+export function writeHead(head: EntryHead): Members {
+  return {
+    namespace: head.namespace,
+    policy: policyToWire(head.policy),
+    created_at: head.createdAt / 1000,
+    expires_at: head.expiresAt === null ? null : head.expiresAt / 1000,
+    metadata: metadataToWire(head.metadata),
+  };
+}
+
+/** Reads a head from its wire members. A policy that is not whole makes the head unreadable, never open. */
+export function readHead(members: Members): EntryHead | WireHeadError {
+  const { namespace, created_at, expires_at, policy } = members;
+  if (typeof namespace !== "string") return new WireHeadError("namespace is not a text");
+  if (!isTime(created_at)) return new WireHeadError("created_at is not a time");
+  if (expires_at !== null && !isTime(expires_at))
+    return new WireHeadError("expires_at is neither a time nor null");
+  if (!isMembers(policy)) return new WireHeadError("policy is not an object");
+  const read = policyFromWire(policy);
+  const bad = malformedMember(read);
+  if (bad !== undefined) return new WireHeadError(`policy.${WIRE_NAMES[bad]} is missing or malformed`);
+  return {
+    namespace,
+    policy: read as unknown as Policy,
+    createdAt: created_at * 1000,
+    expiresAt: expires_at === null ? null : expires_at * 1000,
+    metadata: metadataFromWire(members.metadata),
+  };
+}
+
+/** Tells a JSON object from everything else. */
+export function isMembers(value: unknown): value is Members {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+const WIRE_NAMES: Record<keyof Policy, string> = {
+  userPermissions: "user_permissions",
+  agentPermissions: "agent_permissions",
+  owner: "owner",
+  ownerPermissions: "owner_permissions",
+  allowedActors: "allowed_actors",
+  deniedActors: "denied_actors",
+  boundSession: "bound_session",
+};
+const POLICY_MEMBERS = Object.keys(DEFAULT_POLICY) as (keyof Policy)[];
+
+/** A policy under its wire names; always all seven members, since Python reads a missing one as its default. */
+export function policyToWire(policy: Policy): Members {
+  const wire: Members = {};
+  for (const member of POLICY_MEMBERS) wire[WIRE_NAMES[member]] = policy[member];
+  return wire;
+}
+
+function policyFromWire(wire: Members): Members {
+  const policy: Members = {};
+  for (const member of POLICY_MEMBERS) policy[member] = wire[WIRE_NAMES[member]];
+  return policy;
+}
+
+/** Metadata under its wire names, with the members of other writers as they were. */
+export function metadataToWire(metadata: EntryMetadata): Members {
+  return {
+    ...metadata.other,
+    tool_name: metadata.toolName,
+    total_items: metadata.totalItems,
+    total_size: metadata.totalSize,
+    ...(metadata.strictJson === undefined ? {} : { strict_json: metadata.strictJson }),
+  };
+}
+
+function metadataFromWire(wire: unknown): EntryMetadata {
+  const { tool_name, total_items, total_size, strict_json, ...other } = isMembers(wire) ? wire : {};
+  return {
+    toolName: typeof tool_name === "string" ? tool_name : null,
+    totalItems: typeof total_items === "number" ? total_items : null,
+    totalSize: typeof total_size === "number" ? total_size : null,
+    ...(typeof strict_json === "boolean" ? { strictJson: strict_json } : {}),
+    ...(Object.keys(other).length > 0 ? { other } : {}),
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Every error the package throws. `code` is stable and meant for programs; `message` is meant for the
+ * person or model that must act on it, and never holds a value, a full reference or a credential.
+ */
+export abstract class RefCacheError extends Error {
+  /** Stable, machine-readable name of the cause. */
+  abstract readonly code: string;
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Thrown when an option, argument or environment variable is not acceptable; names it. */
+export class ConfigurationError extends RefCacheError {
+  readonly code = "invalid_option";
+  /** The option, as the caller wrote it: `limits.maxDepth`, `namespaces["user:*"].ttl`. */
+  readonly option: string;
+
+  constructor(option: string, problem: string) {
+    super(`${option}: ${problem}`);
+    this.option = option;
+  }
+}
+
+/** Thrown when an optional peer dependency is needed and absent, or too new for this Node. */
+export class PeerDependencyError extends RefCacheError {
+  readonly code = "peer_dependency";
+}
+
+/** Thrown when a text that should be a reference does not have the form of one. */
+export class InvalidReferenceError extends RefCacheError {
+  readonly code = "invalid_reference";
+
+  constructor() {
+    super(
+      "That is not a reference. A reference looks like name:0123456789abcdef; pass it exactly as received.",
+    );
+  }
+}
+
+/**
+ * Thrown when a reference leads to nothing the caller may have. Unknown, expired and forbidden are one
+ * error with one text on purpose: telling them apart would tell a stranger what exists.
+ */
+export class ReferenceUnavailableError extends RefCacheError {
+  readonly code = "reference_unavailable";
+
+  constructor() {
+    super(
+      "This reference is unknown, expired, or not available to you. Call the tool that produced it again to get a new one.",
+    );
+  }
+}
+
+/** Thrown when an operation other than reading is refused by policy, for an entry its caller may know of. */
+export class PermissionDeniedError extends RefCacheError {
+  readonly code = "permission_denied";
+
+  constructor(operation: string) {
+    super(`You may not ${operation} here. Ask the owner of the namespace for the permission.`);
+  }
+}
+
+/** Thrown, before anything is stored, when a value cannot be held as JSON; names the path. */
+export class ValueNotStorableError extends RefCacheError {
+  readonly code = "value_not_storable";
+  /** Where in the value, as in `$.rows[3].when`. */
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(`The value cannot be stored: ${problem} at ${path}.`);
+    this.path = path;
+  }
+}
+
+/** Thrown when something is larger, deeper or more than a limit allows; names the limit. */
+export class LimitExceededError extends RefCacheError {
+  readonly code = "limit_exceeded";
+  /** The option that sets the limit, such as `limits.maxValueBytes`. */
+  readonly limit: string;
+
+  constructor(limit: string, problem: string) {
+    super(`${problem} (${limit}).`);
+    this.limit = limit;
+  }
+}
+
+/** Thrown when a page number or page size is not one that exists; says which do. */
+export class InvalidPageError extends RefCacheError {
+  readonly code = "invalid_page";
+}
+
+/** Thrown when what is stored under a reference is not a well-formed entry. Its policy counts as closed. */
+export class EntryUnreadableError extends RefCacheError {
+  readonly code = "entry_unreadable";
+  /** The whole reference, kept off `enumerable` so that logging the error does not print it. */
+  declare readonly refId: string;
+
+  constructor(refId: string, problem: string, options?: ErrorOptions) {
+    super(
+      `The entry ${maskReference(refId)} is unreadable: ${problem}. Delete it, or store the value again.`,
+      options,
+    );
+    Object.defineProperty(this, "refId", { value: refId, enumerable: false });
+  }
+}
+
+/** Base of everything that goes wrong between the cache and its store. */
+export abstract class StoreError extends RefCacheError {}
+
+/** Thrown when the store cannot be reached, refuses the credentials, or is closed. */
+export class StoreUnavailableError extends StoreError {
+  readonly code = "store_unavailable";
+}
+
+/** Thrown when the store did not answer in time. After a write, its outcome is unknown. */
+export class StoreTimeoutError extends StoreError {
+  readonly code = "store_timeout";
+}
+
+/** Thrown when the store has no room left (full disk, `maxmemory`, an entry larger than the whole store). */
+export class StoreFullError extends StoreError {
+  readonly code = "store_full";
+}
+
+/** Thrown when the store is there but cannot be used: corrupt or foreign file, read-only, wrong rights. */
+export class StoreUnusableError extends StoreError {
+  readonly code = "store_unusable";
+}
+
+/** Enough of a reference to find it by, too little to use it: `calculator:1a2b…`. */
+export function maskReference(refId: string): string {
+  const colon = refId.indexOf(":");
+  return `${refId.slice(0, colon + 5)}…`;
+}
