@@ -1,6 +1,6 @@
 import { LimitExceededError, ValueNotStorableError } from "../errors.js";
 import { formatPath, type Step } from "./path.js";
-import { isPlainJson, isPlainObject } from "./plain.js";
+import { isPlainJson, isPlainList, isPlainObject } from "./plain.js";
 
 /** A value as it is stored, with what was learnt while writing it. */
 export interface EncodedValue {
@@ -129,7 +129,7 @@ class CarefulEncoder {
   }
 
   #list(list: readonly unknown[]): string {
-    if (Object.getPrototypeOf(list) !== Array.prototype) return this.#refuse(describeInstance(list));
+    if (!isPlainList(list)) return this.#refuse(describeInstance(list));
     const items: string[] = [];
     for (let index = 0; index < list.length; index++) {
       items.push(this.#step(index, () => list[index]));

@@ -5,6 +5,11 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
   return Object.getPrototypeOf(prototype) === null;
 }
 
+/** Tells whether a list is of the built-in kind, of any realm, rather than of a subclass. */
+export function isPlainList(list: readonly unknown[]): boolean {
+  return Array.isArray(Object.getPrototypeOf(list)); // the prototype of lists is a list; those of subclasses are not
+}
+
 /**
  * Tells whether `JSON.stringify` writes a value exactly, so that the fast native path may be taken. A `false`
  * means only that the careful encoder has to look; getters that throw, throw here.
@@ -34,13 +39,13 @@ function isPlainNumber(value: number): boolean {
 
 function isPlainContainer(value: object, depth: number, budget: { left: number }): boolean {
   if (depth <= 0) return false;
-  if (Array.isArray(value)) return isPlainList(value, depth - 1, budget);
+  if (Array.isArray(value)) return hasPlainItems(value, depth - 1, budget);
   if (isPlainObject(value)) return hasPlainMembers(value, depth - 1, budget);
   return isPlainDate(value);
 }
 
-function isPlainList(list: readonly unknown[], depth: number, budget: { left: number }): boolean {
-  if (Object.getPrototypeOf(list) !== Array.prototype) return false;
+function hasPlainItems(list: readonly unknown[], depth: number, budget: { left: number }): boolean {
+  if (!isPlainList(list)) return false;
   budget.left -= list.length;
   if (budget.left < 0) return false;
   for (let index = 0; index < list.length; index++) {

@@ -35,7 +35,7 @@ export function encodeEntry(entry: Entry): string {
  * @throws {EntryUnreadableError} when a member is missing or malformed.
  */
 export function decodeEntry(refId: string, text: string): Entry {
-  return splitEntry(refId, text) ?? reencodeEntry(refId, text);
+  return splitEntry(text) ?? reencodeEntry(refId, text);
 }
 
 /**
@@ -115,7 +115,7 @@ function parseObject(text: string): Members | undefined {
   }
 }
 
-function splitEntry(refId: string, text: string): Entry | undefined {
+function splitEntry(text: string): Entry | undefined {
   const start = VALUE_FIRST.exec(text)?.[0].length;
   const found = start === undefined ? undefined : findHead(text);
   if (start === undefined || found === undefined) return undefined;

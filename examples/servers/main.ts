@@ -1,0 +1,45 @@
+import type { FastMCP } from "fastmcp";
+import { type CacheBackend, RefCache } from "mcp-refcache";
+import { createAnalyst } from "./analyst.js";
+import { createCalculator } from "./calculator.js";
+import { readSettings, type Settings } from "./settings.js";
+
+const SERVERS = { calculator: createCalculator, analyst: createAnalyst };
+
+const settings = readSettings(process.argv.slice(2), process.env);
+const cache = new RefCache({ name: settings.server, backend: await openBackend(settings) });
+const server = SERVERS[settings.server](cache);
+await start(server, settings);
+stopOn("SIGTERM", "SIGINT");
+console.error(`${settings.server} is ready`);
+
+/** Each backend has its driver, so only the one in use is loaded. */
+async function openBackend({ backend }: Settings): Promise<CacheBackend> {
+  if (backend === "redis") {
+    const { RedisBackend } = await import("mcp-refcache/redis");
+    return new RedisBackend();
+  }
+  const { SqliteBackend } = await import("mcp-refcache/sqlite");
+  return new SqliteBackend();
+}
+
+async function start(server: FastMCP, { transport, host, port }: Settings): Promise<void> {
+  if (transport === "stdio") {
+    await server.start({ transportType: "stdio" });
+    process.stdin.once("end", () => void stop());
+    return;
+  }
+  // Without CORS headers, no web page can talk to the server.
+  await server.start({ transportType: "httpStream", httpStream: { host, port, stateless: true, cors: false } });
+}
+
+function stopOn(...signals: NodeJS.Signals[]): void {
+  for (const signal of signals) process.once(signal, () => void stop());
+}
+
+/** Calls under way are answered, then the store is let go of. */
+async function stop(): Promise<void> {
+  await server.stop();
+  await cache.close();
+  process.exit(0);
+}

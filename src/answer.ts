@@ -1,0 +1,220 @@
+import type { Actor } from "./access/actor.js";
+import { isPermitted } from "./access/checker.js";
+import { Permission } from "./access/permission.js";
+import type { Entry } from "./entry/entry.js";
+import { readValue } from "./entry/value.js";
+import { approximateSize, type SizeMeasure } from "./preview/measure.js";
+import { makePreview, type Preview, type PreviewStrategy } from "./preview/preview.js";
+import { strictJson } from "./preview/strict-json.js";
+
+/** A value as it comes back from the store: a `Date` has become text, a `bigint` beyond 2^53 digits. */
+export type Stored<T> = T extends Date
+  ? string
+  : T extends bigint
+    ? number | string
+    : T extends object
+      ? { [K in keyof T]: Stored<T[K]> }
+      : T;
+
+/** What every answer tells. */
+interface AnswerBase {
+  /** The reference, or `null` when the value could not be stored. */
+  ref_id: string | null;
+  is_async: false;
+  /** `false` when the store failed: there is nothing to refer to. Absent when stored. */
+  is_stored?: false;
+  /** ISO 8601 time at which the reference ends, `null` for never. */
+  expires_at: string | null;
+}
+
+/** The answer for a small value: the value itself. */
+export interface WholeAnswer<T = unknown> extends AnswerBase {
+  is_complete: true;
+  /** Items of a list, members of an object, else `null`. */
+  total_items: number | null;
+  /** Size of the value in the unit of the cache's measure. */
+  size: number;
+  message?: string;
+  value: Stored<T>;
+}
+
+/** The answer for a large value: a bounded part of it, and how to get the rest. */
+export interface PreviewAnswer extends AnswerBase {
+  is_complete: false;
+  /** One line on what is shown, what exists and how to get the rest. */
+  message: string;
+  preview_strategy: PreviewStrategy;
+  total_items: number | null;
+  page?: number;
+  total_pages?: number;
+  /** Size of the value in the unit of the cache's measure; sampled for large values. */
+  original_size: number;
+  preview_size: number;
+  preview: unknown;
+}
+
+/** The answer for a caller who may use the value and not see it. */
+export interface HiddenAnswer extends AnswerBase {
+  is_complete: false;
+  message: string;
+}
+
+/** What a caller gets back: the value, or a reference with a preview. The members are the wire's, in snake_case. */
+export type Answer<T = unknown> = WholeAnswer<T> | PreviewAnswer | HiddenAnswer;
+
+/** A value to answer with. */
+export interface Result {
+  /** `null` when it could not be stored. */
+  readonly refId: string | null;
+  readonly entry: Entry;
+  /** The value itself where it is at hand, to spare parsing it again; only read. */
+  readonly live?: unknown;
+}
+
+/** How to answer. Sizes are in the unit of the measure. */
+export interface AnswerRequest {
+  readonly actor: Actor;
+  readonly measure: SizeMeasure;
+  readonly preview: PreviewStrategy;
+  readonly maxSize: number;
+  /** Show the value whole up to this size, instead of `maxSize`. */
+  readonly maxFullSize?: number | undefined;
+  readonly page?: number | undefined;
+  readonly pageSize?: number | undefined;
+  readonly maxPageSize: number;
+}
+
+/**
+ * Answers with a value, bounded, as far as the actor may see it. The policy is asked before the value is looked at.
+ * @throws {InvalidPageError} when a page is asked for that does not exist.
+ */
+export function makeAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
+  const answer = chooseAnswer<T>(result, request);
+  answers.add(answer);
+  return answer;
+}
+
+/** Tells whether a value is an answer that this process made, and not a tool's own data of the same look. */
+export function isAnswer(value: unknown): value is Answer {
+  return typeof value === "object" && value !== null && answers.has(value);
+}
+
+const answers = new WeakSet<object>();
+
+/** Tells by its look whether a value is an answer that does not hold all of its value; it may have been copied. */
+export function isBoundedAnswer(value: unknown): boolean {
+  const { ref_id, is_complete, message } = (value ?? {}) as Partial<PreviewAnswer>;
+  return (
+    (typeof ref_id === "string" || ref_id === null) && is_complete === false && typeof message === "string"
+  );
+}
+
+function chooseAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
+  if (!isPermitted(request.actor, Permission.READ, result.entry.policy)) return hiddenAnswer(result);
+  const paged = request.page !== undefined || request.pageSize !== undefined;
+  return (paged ? undefined : wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
+}
+
+function hiddenAnswer(result: Result): HiddenAnswer {
+  const use = "You may not see this value. Pass ref_id to a tool that takes it as an argument.";
+  return {
+    ...commonPart(result),
+    is_complete: false,
+    message: result.refId === null ? `You may not see this value. ${NOT_STORED}` : use,
+  };
+}
+
+/** No measure gets more characters than this into one unit, runs of blanks aside; longer texts need no counting. */
+const MOST_CHARACTERS_PER_UNIT = 8;
+
+function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> | undefined {
+  const { json, metadata } = result.entry;
+  const limit = request.maxFullSize ?? request.maxSize;
+  if (json.length > limit * MOST_CHARACTERS_PER_UNIT) return undefined;
+  const value = strictJson(readValue(result.refId ?? NO_REFERENCE, result.entry));
+  const size = request.measure.count(metadata.strictJson === true ? json : JSON.stringify(value));
+  if (size > limit) return undefined;
+  return {
+    ...commonPart(result),
+    is_complete: true,
+    total_items: metadata.totalItems,
+    size,
+    ...(result.refId === null ? { message: NOT_STORED } : {}),
+    value: value as Stored<T>,
+  };
+}
+
+function previewAnswer(result: Result, request: AnswerRequest): PreviewAnswer {
+  const { json } = result.entry;
+  const { measure, page, pageSize, maxSize, maxPageSize } = request;
+  const strategy = page === undefined && pageSize === undefined ? request.preview : "paginate";
+  const value = "live" in result ? result.live : readValue(result.refId ?? NO_REFERENCE, result.entry);
+  const made = makePreview(value, {
+    strategy,
+    measure,
+    maxSize,
+    maxPageSize,
+    ...(page === undefined ? {} : { page }),
+    ...(pageSize === undefined ? {} : { pageSize }),
+  });
+  const original = approximateSize(measure, json);
+  return {
+    ...commonPart(result),
+    is_complete: false,
+    message: describe(made, result, request, original),
+    preview_strategy: made.strategy,
+    total_items: made.totalItems,
+    ...(made.page === undefined ? {} : { page: made.page }),
+    ...(made.totalPages === undefined ? {} : { total_pages: made.totalPages }),
+    original_size: original,
+    preview_size: made.size,
+    preview: made.preview,
+  };
+}
+
+function commonPart({ refId, entry }: Result): AnswerBase {
+  return {
+    ref_id: refId,
+    is_async: false,
+    ...(refId === null ? { is_stored: false as const } : {}),
+    expires_at: refId === null || entry.expiresAt === null ? null : new Date(entry.expiresAt).toISOString(),
+  };
+}
+
+const NO_REFERENCE = "unstored:";
+const NOT_STORED =
+  "The store failed: there is no reference, and no more than this. Call again later if you need one.";
+
+function describe(made: Preview, result: Result, request: AnswerRequest, original: number): string {
+  const parts = [describeShown(made)];
+  if (made.shortened) parts.push("Long parts are shortened.");
+  if (request.maxFullSize !== undefined) {
+    parts.push(
+      `In full it is about ${original} ${request.measure.unit}; at most ${request.maxFullSize} are shown.`,
+    );
+  }
+  parts.push(result.refId === null ? NOT_STORED : howToGoOn(made));
+  return parts.join(" ");
+}
+
+function describeShown({ shown, page, totalPages, strategy }: Preview): string {
+  const what = shown.unit === "json" ? "characters of its JSON text (join all pages)" : shown.unit;
+  if (page !== undefined)
+    return `Page ${page} of ${totalPages}: ${rangeOf(shown)} of ${shown.total} ${what}.`;
+  if (strategy === "truncate" || shown.unit === "characters")
+    return `Showing the first ${shown.count} of ${shown.total} ${what}.`;
+  return `Showing ${shown.count} of ${shown.total} ${what}${shown.count < shown.total ? ", evenly spaced" : ""}.`;
+}
+
+/** Counted from 1, as people and pages do. */
+function rangeOf({ from = 0, to = from, count }: Preview["shown"]): string {
+  return count === 0 ? "0" : `${from + 1}-${to}`;
+}
+
+function howToGoOn({ page, totalPages }: Preview): string {
+  const next = page === undefined ? 1 : page + 1;
+  const use = "Pass ref_id in place of the data to use all of it in another tool.";
+  return totalPages !== undefined && next > totalPages
+    ? use
+    : `Read on: get_cached_result(ref_id, page=${next}). ${use}`;
+}

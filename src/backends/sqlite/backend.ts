@@ -1,0 +1,212 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
+import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
+import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
+import type { CacheBackend, HeadStore, LinkStore } from "../backend.js";
+import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
+import { isBusy, toStoreError } from "./errors.js";
+import { type Connection, openConnection } from "./open.js";
+import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
+import { readPage, removeInBatches, retryWhileBusy } from "./pace.js";
+import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
+import { Sweeper } from "./sweeper.js";
+
+/**
+ * Entries in an SQLite file that any number of processes share, in either language. The file is opened, and
+ * made where it is missing, at the first call. Waiting for a lock does not block the event loop. What was
+ * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
+ */
+export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
+  /** The absolute path of the file, or `:memory:`. */
+  readonly path: string;
+  readonly #driver: DatabaseClass;
+  readonly #busyTimeout: number;
+  readonly #sweepInterval: number;
+  #connection: Connection | undefined;
+  #sweeper: Sweeper | undefined;
+  #closed = false;
+
+  /**
+   * @throws {PeerDependencyError} when better-sqlite3 is missing or too new for this Node.
+   * @throws {ConfigurationError} when an option is not acceptable.
+   */
+  constructor(options: string | SqliteBackendOptions = {}) {
+    const { path, busyTimeout, sweepInterval } = checkOptions(options);
+    this.path = path;
+    this.#busyTimeout = busyTimeout;
+    this.#sweepInterval = sweepInterval;
+    this.#driver = loadDriver();
+  }
+
+  /** See {@link CacheBackend.get}. */
+  get(refId: string): Promise<Entry | undefined> {
+    return this.#run(({ get }) => {
+      const row = get.get(refId, nowInSeconds());
+      return row && decodeRow(refId, row);
+    });
+  }
+
+  /** See {@link CacheBackend.set}. */
+  set(refId: string, entry: Entry): Promise<void> {
+    return this.#run(({ set }) => {
+      const row = encodeRow(entry);
+      set.run(
+        refId,
+        row.value_json,
+        row.namespace,
+        row.policy_json,
+        row.created_at,
+        row.expires_at,
+        row.metadata_json,
+      );
+    });
+  }
+
+  /** See {@link CacheBackend.delete}. */
+  delete(refId: string): Promise<boolean> {
+    return this.#run((statements) => {
+      const [row] = statements.delete.all(refId);
+      return row !== undefined && isLive(row);
+    });
+  }
+
+  /** See {@link CacheBackend.exists}. */
+  exists(refId: string): Promise<boolean> {
+    return this.#run(({ exists }) => exists.get(refId, nowInSeconds()) !== undefined);
+  }
+
+  /** See {@link CacheBackend.clear}. Removes in batches, so other processes' writes come in between. */
+  async clear(namespace?: string): Promise<number> {
+    // What has expired goes first, from everywhere, so that it does not count.
+    await this.#removeAll(({ removeExpired }) => removeExpired);
+    return this.#removeAll((statements) => scoped(statements, namespace).remove, namespace);
+  }
+
+  /** See {@link CacheBackend.keys}. */
+  async *keys(namespace?: string): AsyncGenerator<string> {
+    const pages = this.#pages((statements) => scoped(statements, namespace).keys, namespace);
+    for await (const rows of pages) for (const { key } of rows) yield key;
+  }
+
+  /** See {@link HeadStore.head}. */
+  head(refId: string): Promise<EntryHead | undefined> {
+    return this.#run(({ head }) => {
+      const row = head.get(refId, nowInSeconds());
+      return row && decodeHeadRow(refId, row);
+    });
+  }
+
+  /** See {@link HeadStore.heads}. */
+  async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
+    const pages = this.#pages((statements) => scoped(statements, namespace).heads, namespace);
+    for await (const rows of pages) {
+      for (const row of rows) {
+        const head = readableHead(row);
+        if (head !== undefined) yield [row.key, head];
+      }
+    }
+  }
+
+  /** See {@link LinkStore.getLink}. */
+  getLink(name: string): Promise<string | undefined> {
+    return this.#run(({ getLink }) => getLink.get(name, nowInSeconds())?.ref_id);
+  }
+
+  /** See {@link LinkStore.setLink}. */
+  setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
+    return this.#run(({ setLink }) => {
+      setLink.run(name, refId, expiresAt === null ? null : expiresAt / 1000);
+    });
+  }
+
+  /** See {@link CacheBackend.close}. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#disconnect();
+  }
+
+  /** Every access goes through here: opens the file, waits for locks, and lets only typed errors out. */
+  #run<T>(work: (statements: Statements) => T): Promise<T> {
+    try {
+      return Promise.resolve(work(this.#connect()));
+    } catch (error) {
+      return isBusy(error) ? this.#runWhenFree(work) : Promise.reject(this.#failure(error));
+    }
+  }
+
+  async #runWhenFree<T>(work: (statements: Statements) => T): Promise<T> {
+    try {
+      return await retryWhileBusy(() => work(this.#connect()), this.path, this.#busyTimeout);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  #removeAll(select: (statements: Statements) => Statement, namespace?: string): Promise<number> {
+    return removeInBatches((limit) =>
+      this.#run((statements) => {
+        const removed = select(statements).run({ namespace, limit, now: nowInSeconds() });
+        return removed.changes;
+      }),
+    );
+  }
+
+  /** Pages hold no cursor open between them: better-sqlite3 refuses other statements beside one. */
+  async *#pages<Row extends ListedRow>(
+    select: (statements: Statements) => Statement<Row>,
+    namespace?: string,
+  ) {
+    for (let after = 0; ; ) {
+      const rows = await this.#run((statements) => readPage(select(statements), { namespace, after }));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.filter(isLive);
+      after = last.rowid;
+      await nextTurn();
+    }
+  }
+
+  #connect(): Statements {
+    if (this.#closed) throw new StoreUnavailableError(`The SQLite store ${this.path} is closed.`);
+    if (this.#connection === undefined) {
+      this.#connection = openConnection(this.#driver, this.path);
+      this.#sweeper = new Sweeper(this.#connection.statements, this.#sweepInterval);
+    }
+    return this.#connection.statements;
+  }
+
+  #disconnect(): void {
+    this.#sweeper?.stop();
+    this.#connection?.database.close();
+    this.#connection = undefined;
+  }
+
+  /** An unusable file is let go of, so that the next call opens what has been put right meanwhile. */
+  #failure(error: unknown): Error {
+    const failure = toStoreError(error, this.path);
+    if (failure instanceof StoreUnusableError && this.path !== IN_MEMORY) this.#disconnect();
+    return failure;
+  }
+}
+
+function scoped(statements: Statements, namespace: string | undefined): ScopedStatements {
+  return namespace === undefined ? statements.everywhere : statements.inNamespace;
+}
+
+/** The wire format counts time in seconds. */
+function nowInSeconds(): number {
+  return Date.now() / 1000;
+}
+
+function isLive({ expires_at }: Pick<ListedRow, "expires_at">): boolean {
+  return !isExpired({ expiresAt: expires_at }, nowInSeconds());
+}
+
+function readableHead(row: ListedRow & EntryHeadRow): EntryHead | undefined {
+  try {
+    return decodeHeadRow(row.key, row);
+  } catch (error) {
+    if (error instanceof EntryUnreadableError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { StoreUnusableError } from "../../errors.js";
+import type { Database, DatabaseClass } from "./driver.js";
+import { IN_MEMORY } from "./options.js";
+import { createSchema, isForeign } from "./schema.js";
+import { prepareStatements, type Statements } from "./statements.js";
+
+/** An open database with its statements. */
+export interface Connection {
+  readonly database: Database;
+  readonly statements: Statements;
+}
+
+/**
+ * Opens a store, making folder, file and schema where they are missing. Throws what SQLite or the file system
+ * throw; leaves nothing open then.
+ */
+export function openConnection(Driver: DatabaseClass, path: string): Connection {
+  if (path !== IN_MEMORY) createPrivateFile(path);
+  // SQLite would block the event loop while it waits for a lock; waiting is done outside.
+  const database = new Driver(path, { timeout: 0 });
+  try {
+    return { database, statements: prepare(database, path) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function prepare(database: Database, path: string): Statements {
+  if (isForeign(database)) {
+    throw new StoreUnusableError(
+      `The SQLite store ${path} is the database of another program; choose another path (option path, or MCP_REFCACHE_DB_PATH).`,
+    );
+  }
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = NORMAL");
+  createSchema(database);
+  return prepareStatements(database);
+}
+
+/**
+ * SQLite makes its file readable by everybody; made empty beforehand it keeps the rights it has, and so do the
+ * `-wal` and `-shm` beside it. What exists is not touched: opening and closing it would drop SQLite's locks.
+ */
+function createPrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}

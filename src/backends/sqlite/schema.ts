@@ -1,0 +1,39 @@
+import type { Database } from "./driver.js";
+
+/** The wire format's table and indexes, then our own table of links, which Python never looks at. */
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS cache_entries (
+    key TEXT PRIMARY KEY,
+    value_json TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    policy_json TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    metadata_json TEXT NOT NULL
+  )`,
+  "CREATE INDEX IF NOT EXISTS idx_namespace ON cache_entries(namespace)",
+  "CREATE INDEX IF NOT EXISTS idx_expires_at ON cache_entries(expires_at)",
+  `CREATE TABLE IF NOT EXISTS refcache_links (
+    name TEXT PRIMARY KEY,
+    ref_id TEXT NOT NULL,
+    expires_at REAL
+  )`,
+  "CREATE INDEX IF NOT EXISTS refcache_links_expires_at ON refcache_links(expires_at)",
+];
+
+const TABLES =
+  "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/**
+ * Makes what is missing of the schema. Statement by statement, as each takes a write lock only where it has
+ * something to make; a process that dies in between leaves what the next one completes.
+ */
+export function createSchema(database: Database): void {
+  for (const statement of SCHEMA) database.exec(statement);
+}
+
+/** Tells whether a database is another program's: it has tables, and not the one of a cache. */
+export function isForeign(database: Database): boolean {
+  const tables = database.prepare<{ name: string }>(TABLES).all();
+  return tables.length > 0 && !tables.some(({ name }) => name === "cache_entries");
+}

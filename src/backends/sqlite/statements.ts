@@ -1,0 +1,85 @@
+import type { EntryHeadRow, EntryRow } from "../../entry/wire.js";
+import type { Database, Statement } from "./driver.js";
+
+/** What a listing reads of every row; pages follow each other by `rowid`. */
+export interface ListedRow {
+  readonly rowid: number;
+  readonly key: string;
+  readonly expires_at: number | null;
+}
+
+/** Statements over one namespace (`@namespace`) or over all. */
+export interface ScopedStatements {
+  /** `@after`: rows behind this `rowid`, expired ones included. */
+  readonly keys: Statement<ListedRow>;
+  /** As `keys`, with the columns of the head. */
+  readonly heads: Statement<ListedRow & EntryHeadRow>;
+  /** `@limit`: removes so many rows. */
+  readonly remove: Statement;
+}
+
+/** Every statement of the store. Positional parameters are named in the order they are given. */
+export interface Statements {
+  /** refId, now */
+  readonly get: Statement<EntryRow>;
+  /** refId, now */
+  readonly head: Statement<EntryHeadRow>;
+  /** refId, now */
+  readonly exists: Statement;
+  /** The key and the columns in the order of the table. */
+  readonly set: Statement;
+  /** refId */
+  readonly delete: Statement<{ readonly expires_at: number | null }>;
+  readonly everywhere: ScopedStatements;
+  readonly inNamespace: ScopedStatements;
+  /** name, now */
+  readonly getLink: Statement<{ readonly ref_id: string }>;
+  /** name, refId, expires_at */
+  readonly setLink: Statement;
+  /** `@limit`, `@now`: removes so many expired rows, found by index. */
+  readonly removeExpired: Statement;
+  /** As `removeExpired`, of links. */
+  readonly removeExpiredLinks: Statement;
+}
+
+/** Rows a listing reads at a time. */
+const PAGE_ROWS = 500;
+const HEAD = "namespace, policy_json, created_at, expires_at, metadata_json";
+const LIVE = "(expires_at IS NULL OR expires_at > ?)";
+
+/** Prepares every statement, once a connection. Throws where the tables have other columns. */
+export function prepareStatements(database: Database): Statements {
+  return {
+    get: database.prepare(`SELECT value_json, ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
+    head: database.prepare(`SELECT ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
+    exists: database.prepare(`SELECT 1 FROM cache_entries WHERE key = ? AND ${LIVE}`),
+    // An upsert and not a REPLACE: the row keeps its rowid, so a listing meets it once.
+    set: database.prepare(`
+      INSERT INTO cache_entries (key, value_json, ${HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (key) DO UPDATE SET
+        value_json = excluded.value_json, namespace = excluded.namespace, policy_json = excluded.policy_json,
+        created_at = excluded.created_at, expires_at = excluded.expires_at, metadata_json = excluded.metadata_json`),
+    delete: database.prepare("DELETE FROM cache_entries WHERE key = ? RETURNING expires_at"),
+    everywhere: prepareScoped(database, "TRUE"),
+    inNamespace: prepareScoped(database, "namespace = @namespace"),
+    getLink: database.prepare(`SELECT ref_id FROM refcache_links WHERE name = ? AND ${LIVE}`),
+    setLink: database.prepare(`
+      INSERT INTO refcache_links (name, ref_id, expires_at) VALUES (?, ?, ?)
+      ON CONFLICT (name) DO UPDATE SET ref_id = excluded.ref_id, expires_at = excluded.expires_at`),
+    removeExpired: database.prepare(removing("cache_entries", "expires_at <= @now")),
+    removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
+  };
+}
+
+function prepareScoped(database: Database, scope: string): ScopedStatements {
+  const page = `FROM cache_entries WHERE ${scope} AND rowid > @after ORDER BY rowid LIMIT ${PAGE_ROWS}`;
+  return {
+    keys: database.prepare(`SELECT rowid, key, expires_at ${page}`),
+    heads: database.prepare(`SELECT rowid, key, ${HEAD} ${page}`),
+    remove: database.prepare(removing("cache_entries", scope)),
+  };
+}
+
+function removing(table: string, condition: string): string {
+  return `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${condition} LIMIT @limit)`;
+}

@@ -1,0 +1,59 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { ConfigurationError } from "./errors.js";
+
+/** The environment, as `process.env` has it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where the SQLite file lies when no path is given: `MCP_REFCACHE_DB_PATH`, else
+ * `$XDG_CACHE_HOME/mcp-refcache/cache.db`, else `~/.cache/mcp-refcache/cache.db`. Empty variables count as unset.
+ */
+export function sqlitePathFromEnvironment(env: Environment = process.env): string {
+  if (env.MCP_REFCACHE_DB_PATH) return env.MCP_REFCACHE_DB_PATH;
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mcp-refcache", "cache.db");
+}
+
+/** Where the Redis server is, as the environment has it: a URL, or parts of which any may be absent. */
+export interface RedisEnvironment {
+  readonly url?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly db?: number;
+  readonly password?: string;
+  readonly tls?: boolean;
+}
+
+/**
+ * Where the Redis server is: `REDIS_URL` alone, else what {@link redisPartsFromEnvironment} finds. Empty variables
+ * count as unset.
+ * @throws {ConfigurationError} naming a variable that should be a number and is not.
+ */
+export function redisOptionsFromEnvironment(env: Environment = process.env): RedisEnvironment {
+  return env.REDIS_URL ? { url: env.REDIS_URL } : redisPartsFromEnvironment(env);
+}
+
+/**
+ * The Redis server in parts: `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_PASSWORD`, and `REDIS_SSL`, which is
+ * on for `true`, `1` and `yes`.
+ * @throws {ConfigurationError} naming a variable that should be a number and is not.
+ */
+export function redisPartsFromEnvironment(env: Environment = process.env): RedisEnvironment {
+  return {
+    ...(env.REDIS_HOST ? { host: env.REDIS_HOST } : {}),
+    ...(env.REDIS_PORT ? { port: numberFrom("REDIS_PORT", portText(env.REDIS_PORT)) } : {}),
+    ...(env.REDIS_DB ? { db: numberFrom("REDIS_DB", env.REDIS_DB) } : {}),
+    ...(env.REDIS_PASSWORD ? { password: env.REDIS_PASSWORD } : {}),
+    ...(env.REDIS_SSL ? { tls: /^(true|1|yes)$/i.test(env.REDIS_SSL) } : {}),
+  };
+}
+
+/** Kubernetes and Docker links set `REDIS_PORT=tcp://10.0.0.1:6379` for a service called redis. */
+function portText(text: string): string {
+  return text.replace(/^tcp:\/\/.*:/, "");
+}
+
+function numberFrom(variable: string, text: string): number {
+  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text);
+  throw new ConfigurationError(variable, "must be a whole number");
+}

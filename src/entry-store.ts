@@ -1,0 +1,133 @@
+import { LRUCache } from "lru-cache";
+import type { Actor } from "./access/actor.js";
+import { isPermitted } from "./access/checker.js";
+import { checkNamespace, pickForNamespace } from "./access/namespace.js";
+import type { Permissions } from "./access/permission.js";
+import { makePolicy, type Policy } from "./access/policy.js";
+import { type CacheBackend, hasLinks, type LinkStore } from "./backends/backend.js";
+import type { Duration } from "./duration.js";
+import { encodeValue } from "./entry/encode.js";
+import type { Entry } from "./entry/entry.js";
+import { ReferenceUnavailableError } from "./errors.js";
+import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
+import { isReference, mintReference, type RefId } from "./reference.js";
+
+/** What one entry may say of itself; the rest comes from its namespace. */
+export interface EntryOptions {
+  readonly namespace: string;
+  readonly ttl?: Duration | null | undefined;
+  readonly policy?: Partial<Policy> | undefined;
+  readonly toolName?: string | undefined;
+}
+
+/**
+ * The entries behind a cache: makes them, keeps them, and hands them out to those who may have them. Everything
+ * that reads an entry for somebody comes through {@link EntryStore.read}.
+ */
+export class EntryStore {
+  readonly backend: CacheBackend;
+  readonly #options: ResolvedOptions;
+  readonly #links: LinkStore;
+  readonly #generations = new Map<string, number>();
+  #generation = 0;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.backend = options.backend;
+    this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks();
+  }
+
+  /** What is configured for a namespace. */
+  settings(namespace: string): NamespaceSettings {
+    return pickForNamespace(this.#options.namespaces, namespace) ?? this.#options.defaults;
+  }
+
+  /**
+   * Makes an entry of a value, without storing it.
+   * @throws {ValueNotStorableError} | {LimitExceededError} | {ConfigurationError}
+   */
+  make(value: unknown, options: EntryOptions): Entry {
+    const namespace = checkNamespace(options.namespace);
+    const settings = this.settings(namespace);
+    const { limits } = this.#options;
+    const ttl = options.ttl === undefined ? settings.ttl : resolveTtl(options.ttl, limits, "ttl");
+    const { json, bytes, totalItems, strictJson } = encodeValue(value, limits);
+    const createdAt = Date.now();
+    return {
+      json,
+      namespace,
+      policy:
+        options.policy === undefined
+          ? settings.policy
+          : makePolicy(options.policy, "policy", settings.policy),
+      createdAt,
+      expiresAt: ttl === null ? null : createdAt + ttl,
+      metadata: { toolName: options.toolName ?? null, totalItems, totalSize: bytes, strictJson },
+    };
+  }
+
+  /** Stores an entry under a new reference. */
+  async save(entry: Entry): Promise<RefId> {
+    const refId = mintReference(this.#options.name);
+    await this.backend.set(refId, entry);
+    return refId;
+  }
+
+  /**
+   * The entry of a reference, for an actor who needs all of `required`; `undefined` when it is unknown, expired,
+   * forbidden, or not a reference at all.
+   */
+  async find(refId: string, actor: Actor, required: Permissions): Promise<Entry | undefined> {
+    if (!isReference(refId)) return undefined;
+    const entry = await this.backend.get(refId);
+    return entry !== undefined && isPermitted(actor, required, entry.policy) ? entry : undefined;
+  }
+
+  /**
+   * Like {@link EntryStore.find}.
+   * @throws {ReferenceUnavailableError} where `find` gives `undefined`.
+   */
+  async read(refId: string, actor: Actor, required: Permissions): Promise<Entry> {
+    const entry = await this.find(refId, actor, required);
+    if (entry === undefined) throw new ReferenceUnavailableError();
+    return entry;
+  }
+
+  /** Points a name at a reference. */
+  async link(name: string, refId: RefId, entry: Entry): Promise<void> {
+    await this.#links.setLink(name, refId, entry.expiresAt);
+  }
+
+  /** The reference that a name leads to, which may have ended meanwhile. */
+  async follow(name: string): Promise<RefId | undefined> {
+    return this.#links.getLink(name);
+  }
+
+  /** Removes one namespace, or all; a result whose run began before is not remembered afterwards. */
+  async clear(namespace?: string): Promise<number> {
+    if (namespace === undefined) this.#generation++;
+    else this.#generations.set(namespace, (this.#generations.get(namespace) ?? 0) + 1);
+    return this.backend.clear(namespace);
+  }
+
+  /** Changes whenever the namespace is cleared by this process. */
+  generation(namespace: string): number {
+    return this.#generation + (this.#generations.get(namespace) ?? 0);
+  }
+}
+
+/** Links for a backend that keeps none: known to this process only. */
+class ProcessLinks implements LinkStore {
+  readonly #links = new LRUCache<string, { refId: string; expiresAt: number | null }>({ max: 10_000 });
+
+  async getLink(name: string): Promise<string | undefined> {
+    const link = this.#links.get(name);
+    return link === undefined || (link.expiresAt !== null && Date.now() >= link.expiresAt)
+      ? undefined
+      : link.refId;
+  }
+
+  async setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
+    this.#links.set(name, { refId, expiresAt });
+  }
+}

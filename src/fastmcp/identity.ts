@@ -1,0 +1,47 @@
+import { type Actor, ANONYMOUS_AGENT, checkActor } from "../access/actor.js";
+import { ConfigurationError } from "../errors.js";
+
+/** What is known of a caller: what `authenticate` returned, and the session id, which a client may have chosen. */
+export interface Caller<Session> {
+  readonly session: Session | undefined;
+  readonly sessionId?: string | undefined;
+}
+
+/** Tells who a caller is; throws, or returns what is no actor, to close the door. */
+export type IdentifyActor<Session> = (caller: Caller<Session>) => Actor | Promise<Actor>;
+
+/** A hook or its default, ready to be asked. */
+export type WhoIs<Session> = (caller: Caller<Session> | undefined) => Promise<Actor>;
+
+/** Where identities stand in a session, first come first served. */
+const ID_MEMBERS = ["userId", "sub", "id"] as const;
+
+/**
+ * The actor of a caller. Without a hook: an anonymous agent where nobody was authenticated, else the agent of
+ * the user whose `userId`, `sub`, `id` or `claims.sub` the verified session holds.
+ *
+ * @throws {ConfigurationError} when there is a session and nobody can be made out in it.
+ */
+export async function identify<Session>(
+  caller: Caller<Session> | undefined,
+  hook: IdentifyActor<Session> | undefined,
+): Promise<Actor> {
+  if (hook !== undefined) return checkActor(await hook(caller ?? { session: undefined }), "actor");
+  const session = caller?.session;
+  if (session === undefined || session === null) return ANONYMOUS_AGENT;
+  const id = findId(session);
+  if (id !== undefined) return { type: "agent", id };
+  throw new ConfigurationError(
+    "actor",
+    "the session has no userId, sub, id or claims.sub; give withRefCache an actor function that tells who it is",
+  );
+}
+
+function findId(session: object): string | undefined {
+  const members = session as Record<string, unknown>;
+  const claims = members.claims as Record<string, unknown> | undefined;
+  const ids: unknown[] = [...ID_MEMBERS.map((member) => members[member]), claims?.sub];
+  const id = ids.find((candidate) => candidate !== undefined && candidate !== null);
+  if (typeof id === "number") return String(id);
+  return typeof id === "string" && id.trim() !== "" ? id : undefined;
+}

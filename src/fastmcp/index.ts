@@ -1,0 +1,3 @@
+export type { Caller, IdentifyActor } from "./identity.js";
+export { refCacheInstructions } from "./instructions.js";
+export { type WithRefCacheOptions, withRefCache } from "./with-refcache.js";

@@ -1,0 +1,114 @@
+import { REFERENCE_PATTERN } from "../reference.js";
+
+/** A JSON Schema, as far as it is looked into here. */
+export type JsonSchema = Record<string, unknown>;
+
+/** What stands beside a type wherever a reference may stand in for a value. */
+const REFERENCE: JsonSchema = {
+  type: "string",
+  pattern: REFERENCE_PATTERN,
+  description: "ref_id of the value",
+};
+
+/** What describes a property as a whole stays outside the `anyOf`, where clients look for it. */
+const ANNOTATIONS = ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"];
+
+/**
+ * Adds "or a reference" to the properties of a tool's input schema, and to the lists and objects inside them.
+ * Numbers and the like inside take references as well; saying so at each would cost more tokens than it helps.
+ *
+ * @param members the properties that take references; all when `true`.
+ */
+export function acceptReferences(schema: JsonSchema, members: true | readonly string[]): JsonSchema {
+  return {
+    ...schema,
+    ...mapProperties(schema, (property, name) =>
+      members === true || members.includes(name) ? orReference(property) : property,
+    ),
+  };
+}
+
+function mapProperties(
+  schema: JsonSchema,
+  map: (property: JsonSchema, name: string) => JsonSchema,
+): JsonSchema {
+  const { properties } = schema;
+  if (!isSchema(properties)) return {};
+  const entries = Object.entries(properties).map(([name, property]) => [
+    name,
+    isSchema(property) ? map(property, name) : property,
+  ]);
+  return { properties: Object.fromEntries(entries) };
+}
+
+function orReference(schema: JsonSchema): JsonSchema {
+  if (takesAnyText(schema)) return schema;
+  const kept = Object.entries(schema).filter(([key]) => ANNOTATIONS.includes(key));
+  const rest = Object.entries(schema).filter(([key]) => !ANNOTATIONS.includes(key));
+  const constraint = insideToo(Object.fromEntries(rest));
+  const isOnlyChoice = Array.isArray(constraint.anyOf) && rest.length === 1;
+  const choices = isOnlyChoice ? (constraint.anyOf as JsonSchema[]) : [constraint];
+  return { ...Object.fromEntries(kept), anyOf: [...choices, REFERENCE] };
+}
+
+function insideToo(schema: JsonSchema): JsonSchema {
+  const { items, anyOf } = schema;
+  return {
+    ...schema,
+    ...mapProperties(schema, (property) => (isContainer(property) ? orReference(property) : property)),
+    ...(isSchema(items) && isContainer(items) ? { items: orReference(items) } : {}),
+    ...(Array.isArray(anyOf)
+      ? { anyOf: anyOf.map((choice) => (isSchema(choice) ? insideToo(choice) : choice)) }
+      : {}),
+  };
+}
+
+function isContainer({ type }: JsonSchema): boolean {
+  return type === "array" || type === "object";
+}
+
+/** Tells whether any text passes already, a reference among them. */
+function takesAnyText(schema: JsonSchema): boolean {
+  if (Array.isArray(schema.anyOf))
+    return schema.anyOf.some((choice) => isSchema(choice) && takesAnyText(choice));
+  const constraints = Object.keys(schema).filter((key) => !ANNOTATIONS.includes(key));
+  if (constraints.length === 0) return true;
+  const { type } = schema;
+  const isText = type === "string" || (Array.isArray(type) && type.includes("string"));
+  return isText && constraints.every((key) => key === "type" || key === "minLength");
+}
+
+/**
+ * A tool's output schema for results that may have become references: an object that is either the original or
+ * a reference with its message. The root stays `type: "object"`, without which clients cannot read the list.
+ */
+export function orBoundedAnswer(schema: JsonSchema): JsonSchema {
+  const { $schema, ...original } = rebase(schema, "#/anyOf/0") as JsonSchema;
+  const bounded = {
+    type: "object",
+    properties: {
+      ref_id: { type: ["string", "null"] },
+      is_complete: { const: false },
+      message: { type: "string" },
+    },
+    required: ["ref_id", "is_complete", "message"],
+  };
+  return { ...($schema === undefined ? {} : { $schema }), type: "object", anyOf: [original, bounded] };
+}
+
+/** Points `$ref`s from the old root to where it stands now. */
+function rebase(node: unknown, root: string): unknown {
+  if (Array.isArray(node)) return node.map((item) => rebase(item, root));
+  if (!isSchema(node)) return node;
+  const entries = Object.entries(node).map(([key, member]) => [
+    key,
+    key === "$ref" && typeof member === "string" && member.startsWith("#")
+      ? root + member.slice(1)
+      : rebase(member, root),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,76 @@
+import type { FastMCP, FastMCPSessionAuth, ResourceResult, Tool } from "fastmcp";
+import { z } from "zod";
+import type { RefCache } from "../refcache.js";
+import type { WhoIs } from "./identity.js";
+import { resourceUri, toErrorResult, toResult } from "./results.js";
+import { describeRetention } from "./retention.js";
+
+const parameters = z.object({
+  ref_id: z.string(),
+  page: z.number().optional().describe("from 1"),
+  page_size: z.number().optional().describe("most items"),
+  max_size: z.number().optional(),
+  full: z.boolean().optional(),
+});
+
+/** The tool by which a model reads what it holds a reference to. Bounds are checked by the cache, whose errors say more. */
+export function getCachedResult<T extends FastMCPSessionAuth>(
+  cache: RefCache,
+  identify: WhoIs<T>,
+): Tool<T, typeof parameters> {
+  return {
+    name: "get_cached_result",
+    description: `Read a stored result by ref_id: a preview, one page, or with full=true all of it if it is not too large. max_size bounds the answer in ${cache.unit}. References last ${describeRetention(cache.defaultTtl)}.`,
+    annotations: { readOnlyHint: true },
+    parameters,
+    execute: async ({ ref_id, page, page_size, max_size, full }, context) => {
+      try {
+        const actor = await identify(context);
+        const options = { page, pageSize: page_size, maxSize: max_size, full };
+        return toResult(await cache.get(ref_id, { ...withoutUndefined(options), actor }), false);
+      } catch (error) {
+        return toErrorResult(error, "get_cached_result");
+      }
+    },
+  };
+}
+
+/** Offers references as resources. One template: a resource for each reference would flood `resources/list`. */
+export function addReferenceTemplate<T extends FastMCPSessionAuth>(
+  server: FastMCP<T>,
+  cache: RefCache,
+  identify: WhoIs<T>,
+): void {
+  server.addResourceTemplate({
+    name: "refcache",
+    description: "A stored result by reference",
+    uriTemplate: "refcache://{refId}{?page,page_size}",
+    mimeType: "application/json",
+    arguments: [
+      { name: "refId", required: true, description: "A reference" },
+      { name: "page", description: "From 1" },
+      { name: "page_size", description: "Most items of a page" },
+    ],
+    load: async ({ refId, page, page_size }, session, context): Promise<ResourceResult> => {
+      const actor = await identify(context ?? { session: session as T | undefined });
+      const name = decodeURIComponent(refId);
+      const options = withoutUndefined({ page: toNumber(page), pageSize: toNumber(page_size) });
+      const answer = await cache.get(name, { ...options, actor });
+      return { uri: resourceUri(name) + query({ page, page_size }), text: JSON.stringify(answer) };
+    },
+  });
+}
+
+function toNumber(text: string | undefined): number | undefined {
+  return text === undefined || text === "" ? undefined : Number(text);
+}
+
+/** FastMCP would percent-encode the colon of the reference, and the client would not know its URI again. */
+function query(parameters: Record<string, string | undefined>): string {
+  const text = new URLSearchParams(withoutUndefined(parameters)).toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+function withoutUndefined<T extends object>(members: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined)) as never;
+}

@@ -1,0 +1,144 @@
+import type { Context, FastMCP, FastMCPSessionAuth, Tool } from "fastmcp";
+import { runAs } from "../access/current.js";
+import { isAnswer, isBoundedAnswer } from "../answer.js";
+import { type CachedTarget, cachedTarget } from "../decorate.js";
+import { ConfigurationError } from "../errors.js";
+import type { RefCache } from "../refcache.js";
+import { type IdentifyActor, identify, type WhoIs } from "./identity.js";
+import { refCacheInstructions } from "./instructions.js";
+import { addReferenceTemplate, getCachedResult } from "./reading.js";
+import { type FormatIssues, toErrorResult, toResult } from "./results.js";
+import { describeRetention } from "./retention.js";
+import { lettingReferencesPast, orReference } from "./schemas.js";
+
+/** Options of {@link withRefCache}. */
+export interface WithRefCacheOptions<T extends FastMCPSessionAuth = FastMCPSessionAuth> {
+  /** Tells who a caller is, from the verified session. Default: see the README, "Who is asking". */
+  readonly actor?: IdentifyActor<T>;
+  /** Add the tool `get_cached_result`. Default `true`. */
+  readonly tools?: boolean;
+  /** Add the resource template `refcache://{refId}`. Default `true`. */
+  readonly resources?: boolean;
+  /** Add {@link refCacheInstructions} to the server's instructions. Default `true`. */
+  readonly instructions?: boolean;
+}
+
+const wrapped = new WeakMap<object, RefCache>();
+
+/**
+ * Teaches a FastMCP server to take and give references. Call it before the first `addTool`: tools added earlier
+ * are out of its reach. Returns the same server.
+ *
+ * @throws {ConfigurationError} when the server has another cache already.
+ * @example
+ * ```ts
+ * const server = withRefCache(new FastMCP({ name: "Calculator", version: "1.0.0" }), cache);
+ * ```
+ */
+export function withRefCache<T extends FastMCPSessionAuth>(
+  server: FastMCP<T>,
+  cache: RefCache,
+  options: WithRefCacheOptions<T> = {},
+): FastMCP<T> {
+  const other = wrapped.get(server);
+  if (other === cache) return server;
+  if (other !== undefined) throw new ConfigurationError("cache", "this server has another RefCache already");
+  wrapped.set(server, cache);
+  const whoIs: WhoIs<T> = (caller) => identify(caller, options.actor);
+  if (options.tools !== false) server.addTool(getCachedResult(cache, whoIs));
+  if (options.resources !== false) addReferenceTemplate(server, cache, whoIs);
+  if (options.instructions !== false) addInstructions(server, cache);
+  wrapAdding(server, new ToolWrapper(server, cache, whoIs));
+  return server;
+}
+
+function addInstructions<T extends FastMCPSessionAuth>({ options }: FastMCP<T>, cache: RefCache): void {
+  const ours = refCacheInstructions(cache);
+  if (options.instructions?.includes(ours)) return;
+  options.instructions = options.instructions === undefined ? ours : `${options.instructions}\n\n${ours}`;
+}
+
+/** FastMCP has no middleware; both ways to add a tool are public and neither calls the other. */
+function wrapAdding<T extends FastMCPSessionAuth>(server: FastMCP<T>, wrapper: ToolWrapper<T>): void {
+  const addTool = server.addTool.bind(server);
+  const addTools = server.addTools.bind(server);
+  const wrap = (tool: unknown) => wrapper.wrap(tool as Tool<T>); // what a tool's schema infers is lost here, and not needed
+  server.addTool = (tool) => addTool(wrap(tool));
+  server.addTools = (tools) => addTools(tools.map(wrap));
+}
+
+type Execute<T extends FastMCPSessionAuth> = Tool<T>["execute"];
+
+/** Wraps tools, cached ones and others, so that they run as their caller and answer in FastMCP's form. */
+class ToolWrapper<T extends FastMCPSessionAuth> {
+  readonly #server: FastMCP<T>;
+  readonly #cache: RefCache;
+  readonly #whoIs: WhoIs<T>;
+  readonly #done = new WeakSet<object>();
+
+  constructor(server: FastMCP<T>, cache: RefCache, whoIs: WhoIs<T>) {
+    this.#server = server;
+    this.#cache = cache;
+    this.#whoIs = whoIs;
+  }
+
+  wrap(tool: Tool<T>): Tool<T> {
+    if (this.#done.has(tool)) return tool;
+    const target = cachedTarget(tool.execute);
+    const result = target === undefined ? this.#wrapPlain(tool) : this.#wrapCached(tool, target);
+    this.#done.add(result);
+    return result;
+  }
+
+  #wrapPlain(tool: Tool<T>): Tool<T> {
+    const execute = this.#asCaller(tool, async (args, context) => {
+      const result: unknown = await tool.execute(args, context);
+      return isAnswer(result) ? toResult(result, false) : result;
+    });
+    return { ...tool, execute };
+  }
+
+  #wrapCached(tool: Tool<T>, { cached, self }: CachedTarget): Tool<T> {
+    const { resolveRefs } = cached;
+    const letting =
+      tool.parameters === undefined || resolveRefs === false
+        ? undefined
+        : lettingReferencesPast(tool.parameters, resolveRefs, this.#cache.limits);
+    const hasOutputSchema = tool.outputSchema !== undefined;
+    const execute = this.#asCaller(tool, async (args, context) => {
+      const pending = letting?.isPending(args) === true ? { validate: letting.validate } : {};
+      const call = { self, params: [args, context], keyed: 1, tool: tool.name, signal: context.signal };
+      return toResult(await cached.call({ ...call, ...pending }), hasOutputSchema);
+    });
+    return {
+      ...tool,
+      description: describe(tool.description, cached.ttl),
+      ...(letting === undefined ? {} : { parameters: letting.schema }),
+      ...(tool.outputSchema === undefined
+        ? {}
+        : { outputSchema: orReference(tool.outputSchema, isBoundedAnswer) }),
+      execute,
+    };
+  }
+
+  /** Runs in the caller's name, and turns the errors that a caller can act on into results. */
+  #asCaller(tool: Tool<T>, execute: (args: unknown, context: Context<T>) => Promise<unknown>): Execute<T> {
+    return async (args, context) => {
+      try {
+        const actor = await this.#whoIs(context);
+        return await runAs(actor, () => execute(args, context));
+      } catch (error) {
+        return toErrorResult(error, tool.name, this.#formatIssues);
+      }
+    };
+  }
+
+  get #formatIssues(): FormatIssues | undefined {
+    return this.#server.options.utils?.formatInvalidParamsErrorMessage;
+  }
+}
+
+function describe(description: string | undefined, ttl: number | null): string {
+  const retention = `A large result comes back as a ref_id, kept ${describeRetention(ttl)}.`;
+  return description === undefined ? retention : `${description} ${retention}`;
+}

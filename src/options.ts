@@ -1,0 +1,259 @@
+import { z } from "zod";
+import { checkNamespace } from "./access/namespace.js";
+import { DEFAULT_POLICY, makePolicy, type Policy } from "./access/policy.js";
+import type { CacheBackend } from "./backends/backend.js";
+import { MemoryBackend } from "./backends/memory.js";
+import { type Duration, parseDuration } from "./duration.js";
+import { ConfigurationError } from "./errors.js";
+import { type Logger, stderrLogger } from "./logger.js";
+import { characters, type SizeMeasure, tokens } from "./preview/measure.js";
+import type { PreviewStrategy } from "./preview/preview.js";
+import { checkCacheName } from "./reference.js";
+
+/** How large values are shown. Each level (call, tool, namespace, cache) may set either and leave the other. */
+export interface PreviewOptions {
+  /** `sample` shows evenly spaced items (the default), `paginate` the first page, `truncate` the beginning. */
+  readonly preview?: PreviewStrategy;
+  /** The most an answer may show, in the unit of the measure; a value no larger is shown whole. Default 1,000. */
+  readonly maxSize?: number;
+}
+
+/** What holds for one namespace, or for all that begin with a prefix. */
+export interface NamespaceOptions extends PreviewOptions {
+  readonly ttl?: Duration | null;
+  readonly policy?: Partial<Policy>;
+}
+
+/** Bounds on what the cache takes in and gives out. */
+export interface Limits {
+  /** Bytes of JSON text one value may have. Default 128 MiB. */
+  readonly maxValueBytes: number;
+  /** Levels of nesting of a value or of arguments. Default 500; Python cannot read beyond about 990. */
+  readonly maxDepth: number;
+  /** References resolved in one call's arguments. Default 64. */
+  readonly maxReferences: number;
+  /** Bytes of JSON text resolved in one call's arguments. Default 256 MiB. */
+  readonly maxResolvedBytes: number;
+  /** Items on one page. Default 1,000. */
+  readonly maxPageSize: number;
+  /** Hard cap on any preview or page, whatever is asked, in the unit of the measure. Default 8,000. */
+  readonly maxPreviewSize: number;
+  /** Hard cap on a value shown in full, in the unit of the measure. Default 25,000. */
+  readonly maxFullSize: number;
+  /** Shortest life of an entry. Default 1 second. */
+  readonly minTtl: Duration;
+  /** Longest life of an entry; `null` for none, and only then may an entry live for ever. Default `null`. */
+  readonly maxTtl: Duration | null;
+}
+
+/** What a {@link RefCache} is made with; only `name` is required. */
+export interface RefCacheOptions extends PreviewOptions {
+  /** Begins every reference this cache makes: letters, digits, `_` and `-`. Give each server its own. */
+  readonly name: string;
+  /** Where entries live. Default: in this process's memory. */
+  readonly backend?: CacheBackend;
+  /** How long entries live. Default `"1h"`; `null` for ever. */
+  readonly defaultTtl?: Duration | null;
+  /** Who may do what. Default: the wire format's, users all, agents READ and EXECUTE. */
+  readonly defaultPolicy?: Partial<Policy>;
+  /** What differs by namespace, under its name or a `prefix:*`. */
+  readonly namespaces?: Readonly<Record<string, NamespaceOptions>>;
+  readonly limits?: Partial<Limits>;
+  /** What sizes are counted in: estimated `"tokens"` (default), `"characters"`, or a tokenizer of yours. */
+  readonly measure?: "tokens" | "characters" | SizeMeasure;
+  /** Where warnings go. Default: stderr, warnings and errors only. */
+  readonly logger?: Logger;
+  /** What a cached tool does when the store fails: `answer` without a reference (default), or `throw`. */
+  readonly onStoreError?: "answer" | "throw";
+}
+
+/** Limits with durations in milliseconds. */
+export interface ResolvedLimits extends Omit<Limits, "minTtl" | "maxTtl"> {
+  readonly minTtl: number;
+  readonly maxTtl: number | null;
+}
+
+/** What holds for a namespace once every level has been asked. */
+export interface NamespaceSettings extends Required<PreviewOptions> {
+  /** Milliseconds, `null` for ever. */
+  readonly ttl: number | null;
+  readonly policy: Policy;
+}
+
+/** Options with every default filled in and every value checked. */
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly backend: CacheBackend;
+  readonly defaults: NamespaceSettings;
+  readonly namespaces: ReadonlyMap<string, NamespaceSettings>;
+  readonly limits: ResolvedLimits;
+  readonly measure: SizeMeasure;
+  readonly logger: Logger;
+  readonly onStoreError: "answer" | "throw";
+}
+
+const DEFAULT_LIMITS: Limits = {
+  maxValueBytes: 128 * 1024 * 1024,
+  maxDepth: 500,
+  maxReferences: 64,
+  maxResolvedBytes: 256 * 1024 * 1024,
+  maxPageSize: 1000,
+  maxPreviewSize: 8000,
+  maxFullSize: 25_000,
+  minTtl: "1s",
+  maxTtl: null,
+};
+
+/** Below this, not even a preview of nothing is sure to fit. */
+const SMALLEST_PREVIEW = 10;
+
+const positive = z.int().positive();
+const previewSize = z.int().min(SMALLEST_PREVIEW);
+const duration = z.union([z.number(), z.string()]);
+const level = {
+  preview: z.enum(["sample", "paginate", "truncate"]).optional(),
+  maxSize: previewSize.optional(),
+};
+const withMethods = <T>(what: string, ...methods: string[]) =>
+  z.custom<T>((value) => methods.every((method) => typeof (value as never)?.[method] === "function"), {
+    message: `must be ${what} (an object with ${methods.join(", ")})`,
+  });
+
+const schema = z.strictObject({
+  name: z.string(),
+  backend: withMethods<CacheBackend>(
+    "a backend",
+    "get",
+    "set",
+    "delete",
+    "exists",
+    "clear",
+    "keys",
+    "close",
+  ).optional(),
+  defaultTtl: duration.nullable().optional(),
+  defaultPolicy: z.looseObject({}).optional(),
+  namespaces: z
+    .record(
+      z.string(),
+      z.strictObject({
+        ttl: duration.nullable().optional(),
+        policy: z.looseObject({}).optional(),
+        ...level,
+      }),
+    )
+    .optional(),
+  ...level,
+  limits: z
+    .strictObject({
+      maxValueBytes: positive,
+      maxDepth: positive,
+      maxReferences: positive,
+      maxResolvedBytes: positive,
+      maxPageSize: positive,
+      maxPreviewSize: previewSize,
+      maxFullSize: previewSize,
+      minTtl: duration,
+      maxTtl: duration.nullable(),
+    })
+    .partial()
+    .optional(),
+  measure: z
+    .union([z.enum(["tokens", "characters"]), withMethods<SizeMeasure>("a measure", "count")], {
+      error: 'must be "tokens", "characters" or an object with unit and count',
+    })
+    .optional(),
+  logger: withMethods<Logger>("a logger", "debug", "info", "warn", "error").optional(),
+  onStoreError: z.enum(["answer", "throw"]).optional(),
+});
+
+/**
+ * Checks options and fills in defaults.
+ * @throws {ConfigurationError} naming the first option that is not acceptable.
+ */
+export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
+  checkShape(schema, options);
+  const limits = resolveLimits(options.limits ?? {});
+  const defaults = resolveDefaults(options, limits);
+  return {
+    name: checkCacheName(options.name),
+    backend: options.backend ?? new MemoryBackend(),
+    defaults,
+    namespaces: resolveNamespaces(options.namespaces ?? {}, defaults, limits),
+    limits,
+    measure: resolveMeasure(options.measure ?? "tokens"),
+    logger: options.logger ?? stderrLogger,
+    onStoreError: options.onStoreError ?? "answer",
+  };
+}
+
+/**
+ * Checks a value against a schema.
+ * @throws {ConfigurationError} naming the option at fault, under `prefix` where one is given.
+ */
+export function checkShape(shape: z.ZodType, value: unknown, prefix = ""): void {
+  const issue = shape.safeParse(value).error?.issues[0];
+  if (issue === undefined) return;
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+  const option = [...(prefix ? [prefix] : []), ...issue.path, ...unknown].map(String).join(".");
+  throw new ConfigurationError(option || "options", unknown.length > 0 ? "is not an option" : issue.message);
+}
+
+/**
+ * Reads a time to live and holds it against the limits.
+ * @returns milliseconds, or `null` for ever.
+ * @throws {ConfigurationError} naming the option.
+ */
+export function resolveTtl(ttl: Duration | null, limits: ResolvedLimits, option: string): number | null {
+  if (ttl === null) {
+    if (limits.maxTtl === null) return null;
+    throw new ConfigurationError(option, "may not be null, since limits.maxTtl is set");
+  }
+  const milliseconds = parseDuration(ttl, option);
+  if (milliseconds >= limits.minTtl && milliseconds <= (limits.maxTtl ?? Number.POSITIVE_INFINITY))
+    return milliseconds;
+  const range = `${limits.minTtl} to ${limits.maxTtl ?? "any number of"} milliseconds`;
+  throw new ConfigurationError(option, `must be within limits.minTtl and limits.maxTtl (${range})`);
+}
+
+function resolveLimits(limits: Partial<Limits>): ResolvedLimits {
+  const all = { ...DEFAULT_LIMITS, ...limits };
+  return {
+    ...all,
+    minTtl: parseDuration(all.minTtl, "limits.minTtl"),
+    maxTtl: all.maxTtl === null ? null : parseDuration(all.maxTtl, "limits.maxTtl"),
+  };
+}
+
+function resolveDefaults(options: RefCacheOptions, limits: ResolvedLimits): NamespaceSettings {
+  const ttl = options.defaultTtl === undefined ? "1h" : options.defaultTtl;
+  return {
+    ttl: resolveTtl(ttl, limits, "defaultTtl"),
+    policy: makePolicy(options.defaultPolicy ?? {}, "defaultPolicy", DEFAULT_POLICY),
+    preview: options.preview ?? "sample",
+    maxSize: options.maxSize ?? 1000,
+  };
+}
+
+function resolveNamespaces(
+  namespaces: Readonly<Record<string, NamespaceOptions>>,
+  defaults: NamespaceSettings,
+  limits: ResolvedLimits,
+): ReadonlyMap<string, NamespaceSettings> {
+  const resolved = new Map<string, NamespaceSettings>();
+  for (const [name, { ttl, policy, ...preview }] of Object.entries(namespaces)) {
+    const option = `namespaces[${JSON.stringify(name)}]`;
+    resolved.set(checkNamespace(name, option), {
+      ttl: ttl === undefined ? defaults.ttl : resolveTtl(ttl, limits, `${option}.ttl`),
+      policy: makePolicy(policy ?? {}, `${option}.policy`, defaults.policy),
+      preview: preview.preview ?? defaults.preview,
+      maxSize: preview.maxSize ?? defaults.maxSize,
+    });
+  }
+  return resolved;
+}
+
+function resolveMeasure(measure: "tokens" | "characters" | SizeMeasure): SizeMeasure {
+  if (typeof measure !== "string") return measure;
+  return measure === "tokens" ? tokens : characters;
+}

@@ -1,0 +1,55 @@
+import { isContainer, isPresent, strictLeaf } from "./strict-json.js";
+
+/** A list or object being written: what is left of it, and what closes it. */
+interface Open {
+  readonly parts: Iterator<[key: string | number, value: unknown]>;
+  readonly close: "]" | "}";
+  empty: boolean;
+}
+
+/**
+ * The compact JSON text of a value. Integers beyond 2^53 are written as digits, so that they can be read back
+ * exactly; otherwise it is the text of `strictJson`. Takes any depth: no recursion.
+ */
+export function jsonText(root: unknown): string {
+  const written: string[] = [];
+  const open: Open[] = [];
+  write(root, written, open);
+  for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
+    writeNextPart(current, written, open);
+  }
+  return written.join("");
+}
+
+function writeNextPart(current: Open, written: string[], open: Open[]): void {
+  const next = current.parts.next();
+  if (next.done === true) {
+    written.push(current.close);
+    open.pop();
+    return;
+  }
+  const [key, value] = next.value;
+  if (current.close === "}" && !isPresent(value)) return;
+  if (!current.empty) written.push(",");
+  current.empty = false;
+  if (current.close === "}") written.push(JSON.stringify(key), ":");
+  write(value, written, open);
+}
+
+function write(value: unknown, written: string[], open: Open[]): void {
+  if (!isContainer(value)) {
+    written.push(leafText(value));
+  } else if (Array.isArray(value)) {
+    written.push("[");
+    open.push({ parts: value.entries(), close: "]", empty: true });
+  } else {
+    written.push("{");
+    open.push({ parts: Object.entries(value).values(), close: "}", empty: true });
+  }
+}
+
+function leafText(value: unknown): string {
+  const leaf = strictLeaf(value);
+  const isDigits = typeof leaf === "string" && (typeof value === "bigint" || Number.isInteger(value));
+  return isDigits ? leaf : JSON.stringify(leaf);
+}

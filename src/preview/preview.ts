@@ -1,0 +1,107 @@
+import { draftFor } from "./draft.js";
+import { holdLimit, MOST_GROWTH, type Sized, sized } from "./hold-limit.js";
+import { isExact, weigherFor } from "./measure.js";
+import { type Page, pageOf } from "./paginate.js";
+import { isContainer, isPresent, strictJson } from "./strict-json.js";
+import type { Draft, Preview, PreviewRequest, PreviewStrategy } from "./types.js";
+import { weighValue } from "./weigh-value.js";
+
+export type { Preview, PreviewRequest, PreviewStrategy, Shown } from "./types.js";
+
+/** Levels a value may have to be shown whole; `JSON.stringify` fails on a few thousand. */
+const WHOLE_LEVELS = 500;
+
+/** A value in full, as a strict JSON structure. */
+export interface Whole {
+  readonly value: unknown;
+  /** Size of its JSON text in units of the measure. */
+  readonly size: number;
+}
+
+/**
+ * Makes a preview of a value that is never larger than `maxSize`, whatever the value and the measure. Only for
+ * a measure that counts even `[]` or `""` above the limit, the preview is `null`.
+ *
+ * The value may be the one a tool returned or the one read back from the store: both give the same preview.
+ * Sampling and truncating take time in proportion to the preview (and the number of items or members), a
+ * page in proportion to the value.
+ *
+ * Pages joined are the value, with one exception: where a plugged measure counts more for a page than was
+ * planned for, that page is shortened inside and says so.
+ * @throws {InvalidPageError} when the page or page size asked for does not exist.
+ */
+export function makePreview(value: unknown, request: PreviewRequest): Preview {
+  const isPage = request.page !== undefined || request.pageSize !== undefined;
+  return isPage || request.strategy === "paginate"
+    ? previewPage(value, request)
+    : previewPart(value, request.strategy, request);
+}
+
+/**
+ * The whole value as a strict JSON structure, if it is no larger than `maxSize` and no deeper than 500 levels.
+ * Whether it is takes no longer to find out than a value of that size takes.
+ */
+export function projectWhole(
+  value: unknown,
+  { maxSize, measure }: Pick<PreviewRequest, "maxSize" | "measure">,
+): Whole | undefined {
+  const weigher = weigherFor(measure);
+  const weight = maxSize * weigher.perUnit * (isExact(measure) ? 1 : MOST_GROWTH);
+  if (weighValue(value, weigher, weight, WHOLE_LEVELS) > weight) return undefined;
+  const strict = strictJson(value);
+  const size = measure.count(JSON.stringify(strict));
+  return size <= maxSize ? { value: strict, size } : undefined;
+}
+
+function previewPart(value: unknown, strategy: "sample" | "truncate", request: PreviewRequest): Preview {
+  return finish(value, strategy, draftWithin(value, strategy, request));
+}
+
+function previewPage(value: unknown, request: PreviewRequest): Preview {
+  const page = pageOf(value, request);
+  const exact = sized(page, request.measure);
+  const held = exact.size <= request.maxSize ? exact : shortenPage(page, request);
+  const { page: number, totalPages, pageSize } = page;
+  const paging = { page: number, totalPages, ...(pageSize === undefined ? {} : { pageSize }) };
+  return { ...finish(value, "paginate", held), ...paging };
+}
+
+/** The beginning of a page that turned out too large, described as the part of the value it is. */
+function shortenPage(page: Page, request: PreviewRequest): Sized {
+  const { draft, size } = draftWithin(page.preview, "truncate", request);
+  const { unit, from = 0, total } = page.shown;
+  const { count } = draft.shown;
+  return {
+    draft: { ...draft, shown: { unit, from, to: from + count, count, total }, shortened: true },
+    size,
+  };
+}
+
+function draftWithin(value: unknown, strategy: "sample" | "truncate", request: PreviewRequest): Sized {
+  const weigher = weigherFor(request.measure);
+  const make = draftFor(value, strategy, weigher);
+  return holdLimit(make, { ...request, weigher }) ?? emptyDraft(make(0), value, request);
+}
+
+/** What is left to show where nothing of the value holds the limit. */
+function emptyDraft({ shown }: Draft, value: unknown, { maxSize, measure }: PreviewRequest): Sized {
+  const nothing = { shown: { unit: shown.unit, count: 0, total: shown.total }, shortened: true };
+  const empty = sized({ ...nothing, preview: emptyOf(value) }, measure);
+  return empty.size <= maxSize ? empty : sized({ ...nothing, preview: null }, measure);
+}
+
+function emptyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [];
+  return isContainer(value) ? {} : "";
+}
+
+function finish(value: unknown, strategy: PreviewStrategy, { draft, size }: Sized): Preview {
+  const { preview, shown, shortened } = draft;
+  return { preview, strategy, size, totalItems: countItems(value), shown, shortened };
+}
+
+/** Items of a list, members of an object, `null` for anything else. */
+function countItems(value: unknown): number | null {
+  if (Array.isArray(value)) return value.length;
+  return isContainer(value) ? Object.values(value).filter(isPresent).length : null;
+}

@@ -1,0 +1,26 @@
+import { Parts } from "./parts.js";
+import { beginning, PREVIEW_LEVELS } from "./shorten.js";
+import type { Draft } from "./types.js";
+import type { Weigher } from "./weigher.js";
+
+/** The first parts of a list or object: as many as fit whole, the last one shortened where that uses the room. */
+export function firstParts(container: object, weigher: Weigher, weight: number): Draft {
+  const parts = new Parts(container);
+  const inside = { weight: weight - weigher.brackets + weigher.comma, levels: PREVIEW_LEVELS - 1 };
+  const { shown, whole } = beginning(parts, weigher, inside);
+  return {
+    preview: parts.build(shown),
+    shown: { unit: parts.kind, from: 0, to: shown.length, count: shown.length, total: parts.count },
+    shortened: !whole,
+  };
+}
+
+/** The first characters of a text: as many as fit. */
+export function firstCharacters(text: string, weigher: Weigher, weight: number): Draft {
+  const end = weigher.fit(text, 0, weight - weigher.brackets);
+  return {
+    preview: text.slice(0, end),
+    shown: { unit: "characters", from: 0, to: end, count: end, total: text.length },
+    shortened: false,
+  };
+}

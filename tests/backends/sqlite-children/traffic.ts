@@ -1,0 +1,33 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { SqliteBackend } from "../../../src/backends/sqlite/index.js";
+import { entry } from "../../helpers/entries.js";
+
+/**
+ * Writes, reads, lists and deletes beside other processes doing the same, many calls at once.
+ * Arguments: path, a name of its own, rounds. Prints errors, what is missing, and the longest stall in ms.
+ */
+const [path = "", name = "", rounds = "1"] = process.argv.slice(2);
+const backend = new SqliteBackend(path);
+const errors: string[] = [];
+let missing = 0;
+
+const delay = monitorEventLoopDelay({ resolution: 5 });
+delay.enable();
+for (let round = 0; round < Number(rounds); round++) {
+  await Promise.all([0, 1, 2, 3].map((n) => visit(`${name}:${round}${n}`.padEnd(24, "0"), round)));
+}
+delay.disable();
+await backend.close();
+process.stdout.write(JSON.stringify({ errors, missing, stall: delay.max / 1e6 }));
+
+async function visit(refId: string, round: number): Promise<void> {
+  try {
+    await backend.set(refId, entry({ namespace: name, value: "x".repeat(5000) }));
+    await backend.setLink(`link to ${refId}`, refId, null);
+    if ((await backend.get(refId)) === undefined) missing++;
+    if (round % 10 === 0) for await (const _ of backend.heads(name));
+    if (round % 2 === 0 && !(await backend.delete(refId))) missing++;
+  } catch (error) {
+    errors.push(String(error));
+  }
+}
