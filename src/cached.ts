@@ -21,7 +21,7 @@ export interface CachedOptions extends PreviewOptions {
   /** `"user"` (default): a result is found again by the same principal only. `"shared"`: by everybody. */
   readonly scope?: "user" | "shared";
   /** What tells one call from another, in place of the arguments. Gets the function's own parameters. */
-  readonly key?: (...params: never[]) => string;
+  readonly key?: (this: never, ...params: never[]) => string;
   /** The name under which results are found again. Default: the tool's, the method's or the function's. */
   readonly name?: string;
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
@@ -152,7 +152,7 @@ export class CachedFunction {
     return name;
   }
 
-  #ownKey(key: (...params: never[]) => string, call: Call): string {
+  #ownKey(key: (this: never, ...params: never[]) => string, call: Call): string {
     const text: unknown = Reflect.apply(key, call.self, call.params);
     if (typeof text === "string") return text;
     throw new ConfigurationError("key", "must return a text");

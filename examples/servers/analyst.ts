@@ -53,7 +53,10 @@ export function createAnalyst(cache: RefCache): FastMCP {
     }
   }
 
-  const server = withRefCache(new FastMCP({ name: "Analyst", version: "1.0.0", logger: stderrLogger }), cache);
+  const server = withRefCache(
+    new FastMCP({ name: "Analyst", version: "1.0.0", logger: stderrLogger }),
+    cache,
+  );
   const tools = new Tools();
 
   server.addTool({

@@ -34,7 +34,8 @@ export function createCalculator(cache: RefCache): FastMCP {
 
   server.addTool({
     name: "calculate",
-    description: "Computes an expression: numbers, + - * / % ^, brackets, sqrt, ln, sin, max and the like, pi, e.",
+    description:
+      "Computes an expression: numbers, + - * / % ^, brackets, sqrt, ln, sin, max and the like, pi, e.",
     annotations: { readOnlyHint: true },
     parameters: z.object({ expression: z.string().min(1).max(1000) }),
     execute: cache.cached("calculations", { resolveRefs: false })(async ({ expression }) =>

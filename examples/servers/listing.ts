@@ -18,8 +18,11 @@ export async function listReferences(
   cache: RefCache,
   { namespace, limit, include = () => true }: ListingRequest,
 ) {
-  const found = await Array.fromAsync(cache.list(namespace === undefined ? {} : { namespace }));
-  const newest = found.filter(include).sort((a, b) => b.createdAt - a.createdAt);
+  const found: Reference[] = [];
+  for await (const reference of cache.list(namespace === undefined ? {} : { namespace })) {
+    if (include(reference)) found.push(reference);
+  }
+  const newest = found.sort((a, b) => b.createdAt - a.createdAt);
   const listing = { total: newest.length, entries: newest.slice(0, limit).map(describe) };
   return { content: [{ type: "text" as const, text: JSON.stringify(listing) }], structuredContent: listing };
 }

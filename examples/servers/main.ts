@@ -6,12 +6,24 @@ import { readSettings, type Settings } from "./settings.js";
 
 const SERVERS = { calculator: createCalculator, analyst: createAnalyst };
 
-const settings = readSettings(process.argv.slice(2), process.env);
-const cache = new RefCache({ name: settings.server, backend: await openBackend(settings) });
+const settings = settingsOrExit();
+const cache = new RefCache({
+  name: settings.server,
+  backend: await openBackend(settings),
+  maxSize: 300, // a glimpse is enough where the values are numbers
+});
 const server = SERVERS[settings.server](cache);
-await start(server, settings);
 stopOn("SIGTERM", "SIGINT");
-console.error(`${settings.server} is ready`);
+await start(server, settings);
+
+function settingsOrExit(): Settings {
+  try {
+    return readSettings(process.argv.slice(2), process.env);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  }
+}
 
 /** Each backend has its driver, so only the one in use is loaded. */
 async function openBackend({ backend }: Settings): Promise<CacheBackend> {
@@ -30,7 +42,11 @@ async function start(server: FastMCP, { transport, host, port }: Settings): Prom
     return;
   }
   // Without CORS headers, no web page can talk to the server.
-  await server.start({ transportType: "httpStream", httpStream: { host, port, stateless: true, cors: false } });
+  await server.start({
+    transportType: "httpStream",
+    httpStream: { host, port, stateless: true, cors: false },
+  });
+  console.error(`${settings.server} listens on http://${host}:${port}/mcp`);
 }
 
 function stopOn(...signals: NodeJS.Signals[]): void {

@@ -23,7 +23,7 @@ const AIM = 0.95;
 /** A draft that uses this much of the limit is good. */
 const WELL_USED = 0.8;
 /** The most a weight goes beyond the estimate, so that work stays in proportion to the preview. */
-export const MOST_GROWTH = 16;
+const MOST_GROWTH = 16;
 
 /** Counts a draft. */
 export function sized(draft: Draft, measure: SizeMeasure): Sized {

@@ -8,8 +8,8 @@ interface Open {
 }
 
 /**
- * The compact JSON text of a value. Integers beyond 2^53 are written as digits, so that they can be read back
- * exactly; otherwise it is the text of `strictJson`. Takes any depth: no recursion.
+ * The compact JSON text of a value, numbers exactly: a `bigint` as its digits. NaN, infinities and dates are
+ * texts, as `strictJson` has them. Takes any depth: no recursion.
  */
 export function jsonText(root: unknown): string {
   const written: string[] = [];
@@ -49,7 +49,14 @@ function write(value: unknown, written: string[], open: Open[]): void {
 }
 
 function leafText(value: unknown): string {
-  const leaf = strictLeaf(value);
-  const isDigits = typeof leaf === "string" && (typeof value === "bigint" || Number.isInteger(value));
-  return isDigits ? leaf : JSON.stringify(leaf);
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "number" && Number.isFinite(value)
+    ? numberText(value)
+    : JSON.stringify(strictLeaf(value));
+}
+
+/** As entries are written: digits beyond 2^53 are those of an exact integer, so a `number` gets an exponent. */
+function numberText(value: number): string {
+  if (Object.is(value, -0)) return "-0.0";
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
 }

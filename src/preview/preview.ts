@@ -1,22 +1,11 @@
 import { draftFor } from "./draft.js";
-import { holdLimit, MOST_GROWTH, type Sized, sized } from "./hold-limit.js";
-import { isExact, weigherFor } from "./measure.js";
+import { holdLimit, type Sized, sized } from "./hold-limit.js";
+import { weigherFor } from "./measure.js";
 import { type Page, pageOf } from "./paginate.js";
-import { isContainer, isPresent, strictJson } from "./strict-json.js";
+import { isContainer, isPresent } from "./strict-json.js";
 import type { Draft, Preview, PreviewRequest, PreviewStrategy } from "./types.js";
-import { weighValue } from "./weigh-value.js";
 
 export type { Preview, PreviewRequest, PreviewStrategy, Shown } from "./types.js";
-
-/** Levels a value may have to be shown whole; `JSON.stringify` fails on a few thousand. */
-const WHOLE_LEVELS = 500;
-
-/** A value in full, as a strict JSON structure. */
-export interface Whole {
-  readonly value: unknown;
-  /** Size of its JSON text in units of the measure. */
-  readonly size: number;
-}
 
 /**
  * Makes a preview of a value that is never larger than `maxSize`, whatever the value and the measure. Only for
@@ -35,22 +24,6 @@ export function makePreview(value: unknown, request: PreviewRequest): Preview {
   return isPage || request.strategy === "paginate"
     ? previewPage(value, request)
     : previewPart(value, request.strategy, request);
-}
-
-/**
- * The whole value as a strict JSON structure, if it is no larger than `maxSize` and no deeper than 500 levels.
- * Whether it is takes no longer to find out than a value of that size takes.
- */
-export function projectWhole(
-  value: unknown,
-  { maxSize, measure }: Pick<PreviewRequest, "maxSize" | "measure">,
-): Whole | undefined {
-  const weigher = weigherFor(measure);
-  const weight = maxSize * weigher.perUnit * (isExact(measure) ? 1 : MOST_GROWTH);
-  if (weighValue(value, weigher, weight, WHOLE_LEVELS) > weight) return undefined;
-  const strict = strictJson(value);
-  const size = measure.count(JSON.stringify(strict));
-  return size <= maxSize ? { value: strict, size } : undefined;
 }
 
 function previewPart(value: unknown, strategy: "sample" | "truncate", request: PreviewRequest): Preview {

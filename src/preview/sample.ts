@@ -48,13 +48,18 @@ function howMany(parts: Parts, weigher: Weigher, inside: Allowance): number {
   for (let attempt = 0; attempt < ATTEMPTS && next > best && next < tooMany; attempt++) {
     const { large, spare } = shareOut(parts, evenlySpaced(parts.count, next), weigher, inside);
     const used = 1 - spare / inside.weight;
-    if (large.length > next / 4) tooMany = next;
+    if (large.length > mostLarge(next)) tooMany = next;
     else best = next;
     if (best === next && (large.length > 0 || used > WELL_USED)) break;
     const wanted = best === next ? next / Math.max(used, 0.1) : (best + next) / 2;
     next = Math.min(Math.floor(wanted), tooMany - 1, parts.count);
   }
   return best > 0 ? best : fewLarge(parts, weigher, inside);
+}
+
+/** How many of so many parts may be shortened, for the rest to be shown whole beside them. */
+function mostLarge(count: number): number {
+  return count === 1 ? 0 : Math.max(1, count / 4);
 }
 
 function firstGuess(parts: Parts, weigher: Weigher, inside: Allowance): number {

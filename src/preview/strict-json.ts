@@ -11,10 +11,7 @@ export function isPresent(member: unknown): boolean {
   return member !== undefined;
 }
 
-/**
- * The strict JSON form of anything but a list or object. Integers beyond 2^53 become decimal text, whether
- * they came as `number` or `bigint`: they are stored as digits, and read back as `bigint`.
- */
+/** The strict JSON form of anything but a list or object. */
 export function strictLeaf(value: unknown): StrictLeaf {
   switch (typeof value) {
     case "string":
@@ -49,10 +46,8 @@ export function setMember(target: object, key: string, value: unknown): void {
 }
 
 function strictNumber(value: number): number | string {
-  if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
-  // From 1e21 on a number is written with an exponent, so it is read back as a number.
-  const asDigits = Number.isInteger(value) && Math.abs(value) < 1e21;
-  return asDigits || !Number.isFinite(value) ? String(value) : value;
+  if (!Number.isFinite(value)) return String(value);
+  return value === 0 ? 0 : value;
 }
 
 function strictBigint(value: bigint): number | string {

@@ -44,7 +44,12 @@ function weighList(list: readonly unknown[], weigher: Weigher, limit: number, le
   return weight;
 }
 
-function weighObject(object: Record<string, unknown>, weigher: Weigher, limit: number, levels: number): number {
+function weighObject(
+  object: Record<string, unknown>,
+  weigher: Weigher,
+  limit: number,
+  levels: number,
+): number {
   let weight = weigher.brackets;
   let separator = 0;
   for (const key of Object.keys(object)) {

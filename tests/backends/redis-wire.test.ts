@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { RedisBackend } from "../../src/backends/redis/index.js";
 import { EntryUnreadableError } from "../../src/errors.js";
-import { describeRedis } from "../helpers/describe-redis.js";
+import { describeRedisServer } from "../helpers/describe-redis.js";
 import { all, entry, reference } from "../helpers/entries.js";
 import { type RedisServer, startRedis } from "../helpers/redis-server.js";
 
@@ -23,7 +23,7 @@ const KEY = `mcp-refcache:entry:${REF}`;
 const HEAD =
   '"namespace": "hand", "policy": {"user_permissions": 31, "agent_permissions": 17, "owner": null, "owner_permissions": 31, "allowed_actors": null, "denied_actors": null, "bound_session": null}, "created_at": 4102444800.5, "expires_at": null, "metadata": {}';
 
-describeRedis("RedisBackend and the wire format", () => {
+describeRedisServer("RedisBackend and the wire format", () => {
   let server: RedisServer;
   let raw: InstanceType<typeof Redis>;
   let backend: RedisBackend;
@@ -183,6 +183,16 @@ describeRedis("RedisBackend and the wire format", () => {
       get: "1",
       getrange: "1",
     });
+  });
+
+  test("without options, the environment says where the server is", async () => {
+    vi.stubEnv("REDIS_URL", `${server.url}/3`);
+    const elsewhere = new RedisBackend();
+    vi.unstubAllEnvs();
+    await elsewhere.set(REF, entry());
+    expect(await backend.exists(REF)).toBe(false);
+    expect(await raw.info("keyspace")).toContain("db3:keys=1");
+    await elsewhere.close();
   });
 
   test("a ready ioredis client can be given, and stays open", async () => {

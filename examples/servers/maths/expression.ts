@@ -84,7 +84,9 @@ function evaluate(expression: jsep.Expression): number {
     case "Compound":
       throw new ExpressionError("there must be one expression, with an operator between any two numbers");
     default:
-      throw new ExpressionError("only numbers, + - * / % ^, brackets, functions and constants are understood");
+      throw new ExpressionError(
+        "only numbers, + - * / % ^, brackets, functions and constants are understood",
+      );
   }
 }
 
@@ -116,7 +118,10 @@ function binary({ operator, left, right }: jsep.BinaryExpression): number {
   const isPower = operator === "^" || operator === "**";
   if (isPower && left.type === "UnaryExpression") {
     const signed = left as jsep.UnaryExpression;
-    return unary({ ...signed, argument: { type: "BinaryExpression", operator, left: signed.argument, right } });
+    return unary({
+      ...signed,
+      argument: { type: "BinaryExpression", operator, left: signed.argument, right },
+    });
   }
   return apply(evaluate(left), evaluate(right));
 }

@@ -1,0 +1,33 @@
+import { describe, expect, test } from "vitest";
+import { type Environment, redisOptionsFromEnvironment } from "../src/config.js";
+import { ConfigurationError } from "../src/errors.js";
+
+describe("redisOptionsFromEnvironment", () => {
+  test.each<[env: Environment, expected: object]>([
+    [{}, {}],
+    [{ REDIS_URL: "", REDIS_HOST: "", REDIS_PORT: "", REDIS_DB: "", REDIS_PASSWORD: "", REDIS_SSL: "" }, {}],
+    [{ REDIS_URL: "redis://a:1/2" }, { url: "redis://a:1/2" }],
+    [{ REDIS_URL: "redis://a", REDIS_HOST: "b", REDIS_PORT: "no number" }, { url: "redis://a" }],
+    [{ REDIS_HOST: "b" }, { host: "b" }],
+    [{ REDIS_PORT: "6380" }, { port: 6380 }],
+    [{ REDIS_PORT: "tcp://10.0.0.1:6380" }, { port: 6380 }],
+    [{ REDIS_DB: "0" }, { db: 0 }],
+    [{ REDIS_PASSWORD: " spaced " }, { password: " spaced " }],
+    [{ REDIS_SSL: "true" }, { tls: true }],
+    [{ REDIS_SSL: "1" }, { tls: true }],
+    [{ REDIS_SSL: "YES" }, { tls: true }],
+    [{ REDIS_SSL: "false" }, { tls: false }],
+    [{ REDIS_SSL: "0" }, { tls: false }],
+    [{ REDIS_SSL: "on" }, { tls: false }],
+  ])("%j", (env, expected) => {
+    expect(redisOptionsFromEnvironment(env)).toEqual(expected);
+  });
+
+  test.each(["REDIS_PORT", "REDIS_DB"])("a %s that is no number is refused by name", (variable) => {
+    for (const text of ["x", "1.5", "-1", "1e3", "tcp://x"]) {
+      const read = () => redisOptionsFromEnvironment({ [variable]: text });
+      expect(read).toThrow(ConfigurationError);
+      expect(read).toThrow(variable);
+    }
+  });
+});

@@ -1,0 +1,39 @@
+import { type CacheBackend, MemoryBackend, StoreUnavailableError } from "../../src/index.js";
+
+type Operation = "get" | "set" | "getLink" | "setLink";
+
+/** A memory backend that fails on demand, as a store does that went away. */
+export class FlakyBackend extends MemoryBackend implements CacheBackend {
+  readonly down = new Set<Operation>();
+  readonly calls: Operation[] = [];
+
+  override async get(...args: Parameters<MemoryBackend["get"]>) {
+    this.#check("get");
+    return super.get(...args);
+  }
+
+  override async set(...args: Parameters<MemoryBackend["set"]>) {
+    this.#check("set");
+    return super.set(...args);
+  }
+
+  override async getLink(...args: Parameters<MemoryBackend["getLink"]>) {
+    this.#check("getLink");
+    return super.getLink(...args);
+  }
+
+  override async setLink(...args: Parameters<MemoryBackend["setLink"]>) {
+    this.#check("setLink");
+    return super.setLink(...args);
+  }
+
+  /** Every operation fails from now on. */
+  goDown(): void {
+    for (const operation of ["get", "set", "getLink", "setLink"] as const) this.down.add(operation);
+  }
+
+  #check(operation: Operation): void {
+    this.calls.push(operation);
+    if (this.down.has(operation)) throw new StoreUnavailableError("The store cannot be reached.");
+  }
+}
