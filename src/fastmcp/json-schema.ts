@@ -1,21 +1,15 @@
-import { REFERENCE_PATTERN } from "../reference.js";
-
 /** A JSON Schema, as far as it is looked into here. */
 export type JsonSchema = Record<string, unknown>;
 
-/** What stands beside a type wherever a reference may stand in for a value. */
-const REFERENCE: JsonSchema = {
-  type: "string",
-  pattern: REFERENCE_PATTERN,
-  description: "ref_id of the value",
-};
+/** What stands beside a list or an object for which a reference may stand in. Short: it is paid at each of them. */
+const REFERENCE: JsonSchema = { type: "string", pattern: ":[a-f0-9]{8,}$" };
 
 /** What describes a property as a whole stays outside the `anyOf`, where clients look for it. */
 const ANNOTATIONS = ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"];
 
 /**
- * Adds "or a reference" to the properties of a tool's input schema, and to the lists and objects inside them.
- * Numbers and the like inside take references as well; saying so at each would cost more tokens than it helps.
+ * Adds "or a reference" to the lists and objects in a tool's input schema, at any depth. Numbers and the like take
+ * references as well; saying so at each would cost more tokens than it helps, small values being shown whole.
  *
  * @param members the properties that take references; all when `true`.
  */
@@ -42,7 +36,7 @@ function mapProperties(
 }
 
 function orReference(schema: JsonSchema): JsonSchema {
-  if (takesAnyText(schema)) return schema;
+  if (!takesContainer(schema) || takesAnyText(schema)) return schema;
   const kept = Object.entries(schema).filter(([key]) => ANNOTATIONS.includes(key));
   const rest = Object.entries(schema).filter(([key]) => !ANNOTATIONS.includes(key));
   const constraint = insideToo(Object.fromEntries(rest));
@@ -55,16 +49,17 @@ function insideToo(schema: JsonSchema): JsonSchema {
   const { items, anyOf } = schema;
   return {
     ...schema,
-    ...mapProperties(schema, (property) => (isContainer(property) ? orReference(property) : property)),
-    ...(isSchema(items) && isContainer(items) ? { items: orReference(items) } : {}),
+    ...mapProperties(schema, orReference),
+    ...(isSchema(items) ? { items: orReference(items) } : {}),
     ...(Array.isArray(anyOf)
       ? { anyOf: anyOf.map((choice) => (isSchema(choice) ? insideToo(choice) : choice)) }
       : {}),
   };
 }
 
-function isContainer({ type }: JsonSchema): boolean {
-  return type === "array" || type === "object";
+function takesContainer({ type, anyOf, $ref }: JsonSchema): boolean {
+  if (Array.isArray(anyOf)) return anyOf.some((choice) => isSchema(choice) && takesContainer(choice));
+  return [type].flat().some((name) => name === "array" || name === "object") || $ref !== undefined;
 }
 
 /** Tells whether any text passes already, a reference among them. */

@@ -139,6 +139,6 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
 }
 
 function describe(description: string | undefined, ttl: number | null): string {
-  const retention = `A large result comes back as a ref_id, kept ${describeRetention(ttl)}.`;
+  const retention = `Large results: a ref_id, kept ${describeRetention(ttl)}.`;
   return description === undefined ? retention : `${description} ${retention}`;
 }

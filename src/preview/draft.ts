@@ -1,3 +1,4 @@
+import { Parts } from "./parts.js";
 import { sampleParts } from "./sample.js";
 import { shorten } from "./shorten.js";
 import { isContainer, type StrictLeaf, strictLeaf } from "./strict-json.js";
@@ -9,7 +10,8 @@ import type { Weigher } from "./weigher.js";
 export function draftFor(value: unknown, strategy: "sample" | "truncate", weigher: Weigher): Drafter {
   if (isContainer(value)) {
     const draft = strategy === "sample" ? sampleParts : firstParts;
-    return (weight) => draft(value, weigher, weight);
+    const parts = new Parts(value);
+    return (weight) => draft(parts, weigher, weight);
   }
   const leaf = strictLeaf(value);
   if (typeof leaf === "string") return (weight) => firstCharacters(leaf, weigher, weight);

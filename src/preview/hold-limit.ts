@@ -45,7 +45,7 @@ export function holdLimit(make: Drafter, limit: Limit): Sized | undefined {
     if (fits && (best === undefined || next.size > best.size)) best = next;
     if (fits && (attempt > 3 || isGoodEnough(next, limit))) break;
     const wanted = (weight * maxSize * AIM) / Math.max(next.size, 1);
-    // A measure that does not add up at all must still come to an end: at least halve what is too large.
+    // A measure that does not add up at all must still come to an end, so what is too large shrinks ever faster.
     weight = fits ? Math.min(wanted, start * MOST_GROWTH) : Math.min(wanted, weight / 2 ** (attempt / 2));
   }
   return best;

@@ -38,10 +38,8 @@ export function planPages(value: unknown, weigher: Weigher, limits: PageLimits):
     return planParts(new Parts(value), weigher, limits) ?? planJson(value, weigher, limits);
   const leaf = strictLeaf(value);
   if (typeof leaf === "string") return planText(leaf, "characters", weigher, limits);
-  const fits = weighValue(leaf, weigher, limits.weight, 0) <= limits.weight;
-  return fits
-    ? { unit: "json", total: String(leaf).length, starts: [0], slice: () => leaf }
-    : planJson(leaf, weigher, limits);
+  if (weighValue(leaf, weigher, limits.weight, 0) > limits.weight) return planJson(leaf, weigher, limits);
+  return { unit: "json", total: String(leaf).length, starts: [0], slice: () => leaf };
 }
 
 function planParts(parts: Parts, weigher: Weigher, limits: PageLimits): PagePlan | undefined {
@@ -68,12 +66,10 @@ function planJson(value: unknown, weigher: Weigher, limits: PageLimits): PagePla
 
 function planText(text: string, unit: "characters" | "json", weigher: Weigher, limits: PageLimits): PagePlan {
   const starts = [0];
-  for (
-    let end = pageEnd(text, 0, weigher, limits);
-    end < text.length;
-    end = pageEnd(text, end, weigher, limits)
-  ) {
+  let end = pageEnd(text, 0, weigher, limits);
+  while (end < text.length) {
     starts.push(end);
+    end = pageEnd(text, end, weigher, limits);
   }
   return { unit, total: text.length, starts, slice: (from, to) => text.slice(from, to) };
 }

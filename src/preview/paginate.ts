@@ -20,15 +20,15 @@ export interface Page extends Draft {
  */
 export function pageOf(value: unknown, request: PreviewRequest): Page {
   const { maxPageSize, measure, maxSize } = request;
-  checkWhole("page_size", request.pageSize, maxPageSize);
+  checkPageSize(request.pageSize, maxPageSize);
   const plan = planPages(value, weigherFor(measure), {
     weight: pageWeight(value, maxSize, measure),
     parts: request.pageSize ?? maxPageSize,
     characters: request.pageSize,
   });
   checkPage(request.page, plan.starts.length);
-  const size = pageSize(plan, request);
-  return { ...takePage(plan, request.page ?? 1), ...(size === undefined ? {} : { pageSize: size }) };
+  const pageSize = mostOnPage(plan, request);
+  return { ...takePage(plan, request.page ?? 1), ...(pageSize === undefined ? {} : { pageSize }) };
 }
 
 /**
@@ -56,7 +56,8 @@ function takePage(plan: PagePlan, page: number): Page {
   };
 }
 
-function pageSize(plan: PagePlan, request: PreviewRequest): number | undefined {
+/** The JSON text of a value is not asked for by its characters, so there a page size means nothing. */
+function mostOnPage(plan: PagePlan, request: PreviewRequest): number | undefined {
   if (plan.unit === "json") return undefined;
   return plan.unit === "characters" ? request.pageSize : (request.pageSize ?? request.maxPageSize);
 }
@@ -70,9 +71,9 @@ function checkPage(page: number | undefined, total: number): void {
   );
 }
 
-function checkWhole(name: string, number: number | undefined, most: number): void {
-  if (isWhole(number, most)) return;
-  throw new InvalidPageError(`${name} must be a whole number from 1 to ${most}.`);
+function checkPageSize(pageSize: number | undefined, most: number): void {
+  if (isWhole(pageSize, most)) return;
+  throw new InvalidPageError(`page_size must be a whole number from 1 to ${most}.`);
 }
 
 function isWhole(number: number | undefined, most: number): boolean {

@@ -1,4 +1,4 @@
-import { Parts } from "./parts.js";
+import type { Parts } from "./parts.js";
 import { shareOut } from "./share.js";
 import { allIndices, hasRoomForAll, PREVIEW_LEVELS, spread } from "./shorten.js";
 import type { Draft } from "./types.js";
@@ -16,8 +16,7 @@ const ROOM_PER_LARGE_PART = 200;
 const MOST_LARGE_PARTS = 5;
 
 /** Evenly spaced parts of a list or object, the first and last among them; whole ones where any fit. */
-export function sampleParts(container: object, weigher: Weigher, weight: number): Draft {
-  const parts = new Parts(container);
+export function sampleParts(parts: Parts, weigher: Weigher, weight: number): Draft {
   // A comma is counted with every part, so one more to begin with.
   const inside = { weight: weight - weigher.brackets + weigher.comma, levels: PREVIEW_LEVELS - 1 };
   const indices = hasRoomForAll(parts, weigher, inside.weight)

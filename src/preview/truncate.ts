@@ -1,11 +1,10 @@
-import { Parts } from "./parts.js";
+import type { Parts } from "./parts.js";
 import { beginning, PREVIEW_LEVELS } from "./shorten.js";
 import type { Draft } from "./types.js";
 import type { Weigher } from "./weigher.js";
 
 /** The first parts of a list or object: as many as fit whole, the last one shortened where that uses the room. */
-export function firstParts(container: object, weigher: Weigher, weight: number): Draft {
-  const parts = new Parts(container);
+export function firstParts(parts: Parts, weigher: Weigher, weight: number): Draft {
   const inside = { weight: weight - weigher.brackets + weigher.comma, levels: PREVIEW_LEVELS - 1 };
   const { shown, whole } = beginning(parts, weigher, inside);
   return {

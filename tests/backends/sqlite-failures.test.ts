@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -16,11 +17,15 @@ import {
 } from "../../src/errors.js";
 import { all, entry, reference } from "../helpers/entries.js";
 import { temporaryFolder } from "../helpers/folders.js";
+import { longestTurn } from "../helpers/turns.js";
 import { childResult } from "./sqlite-children/run.js";
 
 afterEach(() => vi.restoreAllMocks());
 
-function sqlite(path = join(temporaryFolder(), "cache.db"), options: SqliteBackendOptions = {}): SqliteBackend {
+function sqlite(
+  path = join(temporaryFolder(), "cache.db"),
+  options: SqliteBackendOptions = {},
+): SqliteBackend {
   const backend = new SqliteBackend({ ...options, path });
   onTestFinished(() => backend.close());
   return backend;
@@ -41,7 +46,13 @@ async function failureOf(backend: SqliteBackend): Promise<Error> {
     () => backend.setLink("a", reference(1), null),
   ];
   const failures: Error[] = [];
-  for (const call of calls) failures.push(await call().then(() => new Error("it works"), (error: Error) => error));
+  for (const call of calls)
+    failures.push(
+      await call().then(
+        () => new Error("it works"),
+        (error: Error) => error,
+      ),
+    );
   expect(new Set(failures.map(({ name, message }) => `${name}: ${message}`)).size).toBe(1);
   const [failure] = failures;
   expect(failure?.message).toContain(backend.path);
@@ -99,10 +110,13 @@ describe("a file that is no store", () => {
 
   test.each([
     ["a folder", (folder: string) => folder],
-    ["a path below a file", (folder: string) => {
-      writeFileSync(join(folder, "file"), "");
-      return join(folder, "file", "cache.db");
-    }],
+    [
+      "a path below a file",
+      (folder: string) => {
+        writeFileSync(join(folder, "file"), "");
+        return join(folder, "file", "cache.db");
+      },
+    ],
     ["a place where no file can be", () => "/proc/refcache/cache.db"],
   ])("%s", async (_, make) => {
     const failure = await failureOf(sqlite(make(temporaryFolder())));
@@ -158,24 +172,34 @@ describe("a full disk", () => {
 
     const failure = await fill(backend).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(StoreFullError);
-    expect((failure as Error).message).toMatch(/There is no room left for the SQLite store .*\. Free disk space/);
+    expect((failure as Error).message).toMatch(
+      /There is no room left for the SQLite store .*\. Free disk space/,
+    );
     expect((failure as Error).cause).toMatchObject({ code: "SQLITE_FULL" });
     expect(await backend.exists(reference(0))).toBe(true);
     await backend.clear();
     await backend.set(reference(1), entry());
   });
 
-  test.runIf(canMount())("really, on a small file system", async () => {
+  test.runIf(canMount())("is told as such on a real, small file system", async () => {
     const folder = temporaryFolder();
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]);
+    const backend = new SqliteBackend(join(folder, "cache.db"));
     try {
-      const backend = new SqliteBackend(join(folder, "cache.db"));
       await expect(fill(backend)).rejects.toThrow(StoreFullError);
       expect(await backend.exists(reference(1))).toBe(true);
+    } finally {
       await backend.close();
-      writeFileSync(join(folder, "rest"), Buffer.alloc(4096)).valueOf();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      execFileSync("umount", ["-l", folder]);
+    }
+  });
+
+  test.runIf(canMount())("is told as such when not even an empty store fits", async () => {
+    const folder = temporaryFolder();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "none", folder]);
+    try {
+      const failure = await failureOf(new SqliteBackend(join(folder, "cache.db")));
+      expect(failure).toBeInstanceOf(StoreFullError);
     } finally {
       execFileSync("umount", ["-l", folder]);
     }
@@ -191,14 +215,15 @@ describe("a full disk", () => {
   }
 
   function canMount(): boolean {
-    const folder = "/tmp/refcache-mount-probe";
+    const folder = mkdtempSync(join(tmpdir(), "refcache-mount-"));
     try {
-      mkdirSync(folder, { recursive: true });
       execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder], { stdio: "ignore" });
       execFileSync("umount", ["-l", folder], { stdio: "ignore" });
       return true;
     } catch {
       return false;
+    } finally {
+      rmdirSync(folder);
     }
   }
 });
@@ -219,7 +244,7 @@ describe("another process in the way", () => {
     const timer = setInterval(() => turns++, 5);
     const write = backend.set(reference(1), entry());
     await sleep(200);
-    expect(turns).toBeGreaterThan(15);
+    expect(turns).toBeGreaterThan(5);
     expect(await backend.exists(reference(1))).toBe(false);
     other.exec("COMMIT");
     await write;
@@ -238,7 +263,7 @@ describe("another process in the way", () => {
     expect((failure as Error).message).toMatch(/was locked by another process for 150 ms/);
     expect((failure as Error).cause).toMatchObject({ code: "SQLITE_BUSY" });
     expect(performance.now() - start).toBeGreaterThan(140);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(3000);
   });
 
   test("opening waits as well", async () => {
@@ -259,15 +284,11 @@ describe("another process in the way", () => {
     const other = locker(backend.path);
     other.exec("BEGIN IMMEDIATE");
     const writes = Array.from({ length: 1000 }, (_, n) => backend.set(reference(n), entry()));
-    let longest = 0;
-    for (let last = performance.now(), end = last + 300; last < end; ) {
-      await sleep(5);
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }
+    const longest = await longestTurn(() => sleep(300));
     other.exec("COMMIT");
     await Promise.all(writes);
-    expect(longest).toBeLessThan(200);
+    console.warn("LONGEST", longest);
+    expect(longest).toBeLessThan(100);
   });
 
   test("closing ends the wait", async () => {

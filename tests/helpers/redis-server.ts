@@ -75,10 +75,13 @@ export class RedisServer {
     if (binary === undefined) throw new Error("No Redis server on the PATH: node scripts/ensure-redis.mjs");
     const child = spawn(binary, this.#arguments(), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
+    this.#output = "";
     running.add(this);
-    child.stdout.on("data", (text) => {
-      this.#output += text;
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (text) => {
+        this.#output += text;
+      });
+    }
     for (let waited = 0; waited < 10_000; waited += 20) {
       if (child.exitCode !== null) throw new Error(`Redis did not start:\n${this.#output}`);
       if (await this.#answers()) return this;
@@ -189,7 +192,16 @@ export class RedisServer {
  * by `redis.stop()`; if the test process ends first, the server ends with it.
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  return new RedisServer(await freePort(), options).start();
+  for (let attempt = 1; ; attempt++) {
+    const server = new RedisServer(await freePort(), options);
+    try {
+      return await server.start();
+    } catch (error) {
+      await server.stop();
+      // Somebody else may have taken the port meanwhile.
+      if (attempt === 3 || !String(error).includes("in use")) throw error;
+    }
+  }
 }
 
 /** A server that tests only store in, and empty: the one `REDIS_URL` names, or else one of their own. */

@@ -5,7 +5,8 @@ import { InvalidPageError } from "../../src/errors.js";
 import { characters, type SizeMeasure, tokens } from "../../src/preview/measure.js";
 import { makePreview, type Preview, type PreviewRequest } from "../../src/preview/preview.js";
 import { strictJson } from "../../src/preview/strict-json.js";
-import { anyText, anyValue, measures } from "./arbitraries.js";
+import { anyText, anyValue } from "./arbitraries.js";
+import { measures } from "./measures.js";
 
 const defaults = { strategy: "paginate", measure: characters, maxSize: 200, maxPageSize: 100 } as const;
 

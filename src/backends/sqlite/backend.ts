@@ -7,7 +7,7 @@ import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
-import { readPage, removeInBatches, retryWhileBusy } from "./pace.js";
+import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { Sweeper } from "./sweeper.js";
 
@@ -22,6 +22,7 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
   readonly #driver: DatabaseClass;
   readonly #busyTimeout: number;
   readonly #sweepInterval: number;
+  readonly #waiting = new WaitingCalls();
   #connection: Connection | undefined;
   #sweeper: Sweeper | undefined;
   #closed = false;
@@ -136,7 +137,7 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
 
   async #runWhenFree<T>(work: (statements: Statements) => T): Promise<T> {
     try {
-      return await retryWhileBusy(() => work(this.#connect()), this.path, this.#busyTimeout);
+      return await this.#waiting.run(() => work(this.#connect()), this.path, this.#busyTimeout);
     } catch (error) {
       throw this.#failure(error);
     }

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreUnusableError } from "../../errors.js";
 import type { Database, DatabaseClass } from "./driver.js";
@@ -45,9 +45,21 @@ function prepare(database: Database, path: string): Statements {
  * `-wal` and `-shm` beside it. What exists is not touched: opening and closing it would drop SQLite's locks.
  */
 function createPrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
+  unlessItExists(() => closeSync(openSync(path, "wx", 0o600)));
+}
+
+/** By steps, as Node's own recursion never ends where the system says that a folder which exists does not. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  unlessItExists(() => mkdirSync(path, { mode: 0o700 }));
+}
+
+/** Another process may make the same thing at the same moment. */
+function unlessItExists(make: () => void): void {
   try {
-    closeSync(openSync(path, "wx", 0o600));
+    make();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }

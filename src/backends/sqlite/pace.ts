@@ -11,18 +11,33 @@ const QUICK_TRIES = 10;
 const LONGEST_PAUSE_MS = 50;
 
 /**
- * Tries until no other connection is in the way, leaving the event loop free in between.
- * @throws {StoreTimeoutError} when it has been in the way for `busyTimeout` milliseconds.
+ * Calls that met another connection's lock. They try again one after the other, since every failed try costs a
+ * tenth of a millisecond, and the event loop is free in between.
  */
-export async function retryWhileBusy<T>(attempt: () => T, path: string, busyTimeout: number): Promise<T> {
-  const deadline = performance.now() + busyTimeout;
+export class WaitingCalls {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Tries until no other connection is in the way.
+   * @throws {StoreTimeoutError} when one has been in the way for `busyTimeout` milliseconds.
+   */
+  run<T>(attempt: () => T, path: string, busyTimeout: number): Promise<T> {
+    const deadline = performance.now() + busyTimeout;
+    const result = this.#last.then(() => retryUntil(deadline, attempt));
+    this.#last = result.catch(() => undefined);
+    return result.catch((cause: unknown) => {
+      throw isBusy(cause) ? stillBusy(path, busyTimeout, cause) : cause;
+    });
+  }
+}
+
+async function retryUntil<T>(deadline: number, attempt: () => T): Promise<T> {
   for (let tries = 0; ; tries++) {
     await (tries < QUICK_TRIES ? turn() : sleep(pauseAfter(tries - QUICK_TRIES)));
     try {
       return attempt();
     } catch (cause) {
-      if (!isBusy(cause)) throw cause;
-      if (performance.now() >= deadline) throw stillBusy(path, busyTimeout, cause);
+      if (!isBusy(cause) || performance.now() >= deadline) throw cause;
     }
   }
 }

@@ -1,24 +1,25 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { SqliteBackend } from "../../../src/backends/sqlite/index.js";
 import { entry } from "../../helpers/entries.js";
+import { longestTurn } from "../../helpers/turns.js";
 
 /**
  * Writes, reads, lists and deletes beside other processes doing the same, many calls at once.
- * Arguments: path, a name of its own, rounds. Prints errors, what is missing, and the longest stall in ms.
+ * Arguments: path, a name of its own, rounds. Prints errors, what is missing, and the longest stall in ms of CPU time.
  */
 const [path = "", name = "", rounds = "1"] = process.argv.slice(2);
 const backend = new SqliteBackend(path);
 const errors: string[] = [];
 let missing = 0;
 
-const delay = monitorEventLoopDelay({ resolution: 5 });
-delay.enable();
-for (let round = 0; round < Number(rounds); round++) {
-  await Promise.all([0, 1, 2, 3].map((n) => visit(`${name}:${round}${n}`.padEnd(24, "0"), round)));
-}
-delay.disable();
+const stall = await longestTurn(async () => {
+  for (let round = 0; round < Number(rounds); round++) {
+    await Promise.all(
+      [0, 1, 2, 3].map((n) => visit(`${name}:${(round * 4 + n).toString(16).padStart(32, "0")}`, round)),
+    );
+  }
+});
 await backend.close();
-process.stdout.write(JSON.stringify({ errors, missing, stall: delay.max / 1e6 }));
+process.stdout.write(JSON.stringify({ errors, missing, stall }));
 
 async function visit(refId: string, round: number): Promise<void> {
   try {
