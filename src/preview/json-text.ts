@@ -1,10 +1,12 @@
 import { isContainer, isPresent, strictLeaf } from "./strict-json.js";
 
-/** A list or object being written: what is left of it, and what closes it. */
+/** A list or object being written: what it holds, what of that is next, and whether any has been written. */
 interface Open {
-  readonly parts: Iterator<[key: string | number, value: unknown]>;
-  readonly close: "]" | "}";
-  empty: boolean;
+  readonly container: object;
+  /** The names of an object's members; absent for a list. */
+  readonly keys: readonly string[] | undefined;
+  next: number;
+  isEmpty: boolean;
 }
 
 /**
@@ -22,30 +24,31 @@ export function jsonText(root: unknown): string {
 }
 
 function writeNextPart(current: Open, written: string[], open: Open[]): void {
-  const next = current.parts.next();
-  if (next.done === true) {
-    written.push(current.close);
+  const { container, keys } = current;
+  const index = current.next++;
+  const key = keys?.[index];
+  if (index >= (keys ?? (container as unknown[])).length) {
+    written.push(keys === undefined ? "]" : "}");
     open.pop();
     return;
   }
-  const [key, value] = next.value;
-  if (current.close === "}" && !isPresent(value)) return;
-  if (!current.empty) written.push(",");
-  current.empty = false;
-  if (current.close === "}") written.push(JSON.stringify(key), ":");
+  const value =
+    key === undefined ? (container as unknown[])[index] : (container as Record<string, unknown>)[key];
+  if (key !== undefined && !isPresent(value)) return;
+  if (!current.isEmpty) written.push(",");
+  current.isEmpty = false;
+  if (key !== undefined) written.push(JSON.stringify(key), ":");
   write(value, written, open);
 }
 
 function write(value: unknown, written: string[], open: Open[]): void {
   if (!isContainer(value)) {
     written.push(leafText(value));
-  } else if (Array.isArray(value)) {
-    written.push("[");
-    open.push({ parts: value.entries(), close: "]", empty: true });
-  } else {
-    written.push("{");
-    open.push({ parts: Object.entries(value).values(), close: "}", empty: true });
+    return;
   }
+  const keys = Array.isArray(value) ? undefined : Object.keys(value);
+  written.push(keys === undefined ? "[" : "{");
+  open.push({ container: value, keys, next: 0, isEmpty: true });
 }
 
 function leafText(value: unknown): string {

@@ -287,7 +287,7 @@ describe("another process in the way", () => {
     const longest = await longestTurn(() => sleep(300));
     other.exec("COMMIT");
     await Promise.all(writes);
-    console.warn("LONGEST", longest);
+
     expect(longest).toBeLessThan(100);
   });
 

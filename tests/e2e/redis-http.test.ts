@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callTool } from "../../examples/embedded/call.js";
-import { describeRedis } from "../helpers/describe-redis.js";
+import { describeRedisServer } from "../helpers/describe-redis.js";
 import { within } from "../helpers/processes.js";
 import { behavesOver, callRaw } from "./behaviour.js";
 import { checkWalk } from "./checks.js";
 import { Topology } from "./topology.js";
 
-describeRedis("the compose topology: two HTTP servers on Redis", () => {
+describeRedisServer("the compose topology: two HTTP servers on Redis", () => {
   let topology: Topology;
 
   beforeAll(async () => {
