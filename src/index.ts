@@ -19,7 +19,7 @@ export type { Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
 export * from "./errors.js";
 export type { Logger } from "./logger.js";
 export type { Limits, NamespaceOptions, PreviewOptions, RefCacheOptions } from "./options.js";
-export { gptTokens } from "./preview/gpt-tokens.js";
+export { type GptEncoding, gptTokens } from "./preview/gpt-tokens.js";
 export { characters, type SizeMeasure, tokenizer, tokens } from "./preview/measure.js";
 export type { PreviewStrategy } from "./preview/preview.js";
 export {

@@ -31,7 +31,7 @@ const sample = z.object({
   mean: z.number().default(0),
   std: z.number().positive().default(1),
   rate: z.number().positive().default(1),
-  seed: z.number().min(0).lt(1).optional().describe("same seed, same numbers"),
+  seed: z.number().optional().describe("same seed, same numbers"),
 });
 
 /** A server that works on numbers, its own and other servers'. Its tools are methods of a class. */

@@ -63,6 +63,21 @@ test("the demo prints the walk, ends with 0 and leaves nothing behind", async ()
   expect(existsSync(dirname(dbPath)), dbPath).toBe(false);
 }, 60_000);
 
+describe("a server process", () => {
+  const main = "examples/servers/main.ts";
+
+  test("ends with 0 when its client goes", async () => {
+    const server = new NodeProcess(main, ["calculator"], { MCP_REFCACHE_DB_PATH: ":memory:" });
+    expect(await server.end()).toEqual({ code: 0, signal: null, output: "" });
+  });
+
+  test("says how to start it where the arguments are wrong", async () => {
+    const { code, output } = await new NodeProcess(main, ["abacus", "--port", "0"]).end();
+    expect(code).toBe(2);
+    expect(output).toMatch(/"calculator"\|"analyst"[^]*port[^]*Usage: main\.ts calculator\|analyst/);
+  });
+});
+
 async function toolNames(client: Clients["analyst"]): Promise<string[]> {
   const { tools } = await client.listTools();
   return tools.map(({ name }) => name).sort();

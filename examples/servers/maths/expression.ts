@@ -39,7 +39,6 @@ jsep.addBinaryOp("^", 11, true);
 /** Brackets leave no trace in the tree, but -2^2 and (-2)^2 differ. */
 jsep.hooks.add("gobble-token", function (env) {
   if (this.char !== "(") return;
-  this.index++;
   env.node = { type: "Group", inner: this.gobbleGroup() };
 });
 

@@ -9,7 +9,7 @@ export interface SampleRequest {
   readonly mean: number;
   readonly std: number;
   readonly rate: number;
-  /** From 0 up to 1. The same seed gives the same numbers. */
+  /** The same seed gives the same numbers. */
   readonly seed?: number | undefined;
 }
 
