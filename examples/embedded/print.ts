@@ -4,7 +4,8 @@ import type { Step } from "./walk.js";
 
 const INDENT = "   ";
 const LABEL_WIDTH = 10;
-const WIDTH = Math.min(process.stdout.columns ?? 110, 120) - INDENT.length - LABEL_WIDTH;
+const COLUMNS = Math.max(60, Math.min(process.stdout.columns ?? 110, 120));
+const WIDTH = COLUMNS - INDENT.length - LABEL_WIDTH;
 
 /** Prints what is about to be seen. */
 export function printIntroduction(dbPath: string): void {
@@ -20,9 +21,9 @@ export function printStep(step: Step, number: number): void {
   console.log();
 }
 
-/** Prints what the model was spared. Tokens are estimates. */
+/** Prints what the model was spared. */
 export function printTotals({ seen, held, written, usedByReference }: Totals): void {
-  console.log(colors.bold("What the model was spared"));
+  console.log(`${colors.bold("What the model was spared")} ${colors.dim("(tokens are estimates)")}`);
   console.log(
     `${INDENT}it read  ${tokenCount(seen)} of answers; the values behind them hold ${tokenCount(held)}`,
   );
@@ -66,8 +67,9 @@ function argumentsText(args: Record<string, unknown>): string {
 /** Of a long text the beginning and the end. */
 function jsonText(value: unknown): string {
   const text = JSON.stringify(value).replaceAll('":', '": ').replaceAll(",", ", ");
-  const most = 2 * WIDTH;
-  return text.length <= most ? text : `${text.slice(0, most - 60)} … ${text.slice(-50)}`;
+  if (text.length <= 2 * WIDTH) return text;
+  const beginning = text.slice(0, text.lastIndexOf(",", 2 * WIDTH - 60) + 1);
+  return `${beginning} … ${text.slice(text.indexOf(" ", text.length - 50) + 1)}`;
 }
 
 /** Breaks long texts between words. */

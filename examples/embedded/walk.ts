@@ -39,9 +39,14 @@ export async function* walk(clients: Clients): AsyncGenerator<Step, void> {
   });
   yield normalized;
 
-  yield await call("Integers beyond 2^53 stay exact", "calculator", "generate_fibonacci", {
-    count: 100,
-  });
+  yield await call(
+    "Integers beyond 2^53 stay exact, as digits in a text",
+    "calculator",
+    "generate_fibonacci",
+    {
+      count: 100,
+    },
+  );
   yield await call("References of both servers, inside a list", "analyst", "aggregate_data", {
     datasets: [data, normalized.answer.ref_id],
     operation: "zip",

@@ -37,9 +37,8 @@ async function openBackend({ backend }: Settings): Promise<CacheBackend> {
 
 async function start(server: FastMCP, { transport, host, port }: Settings): Promise<void> {
   if (transport === "stdio") {
-    await server.start({ transportType: "stdio" });
-    process.stdin.once("end", () => void stop());
-    return;
+    process.stdin.once("end", () => void stop()); // its client is gone
+    return server.start({ transportType: "stdio" });
   }
   // Without CORS headers, no web page can talk to the server.
   await server.start({

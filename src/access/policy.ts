@@ -58,9 +58,14 @@ const MEMBERS: Record<keyof Policy, MemberCheck> = {
   boundSession: textOrNull,
 };
 
+/** The names of the members, in the order of the wire format. */
+export const POLICY_MEMBERS = Object.freeze(Object.keys(MEMBERS) as (keyof Policy)[]);
+
 /** Returns the first member that is missing or malformed, or `undefined` for a whole policy. */
-export function malformedMember(candidate: Record<string, unknown>): keyof Policy | undefined {
-  return (Object.keys(MEMBERS) as (keyof Policy)[]).find((member) => !MEMBERS[member](candidate[member]));
+export function malformedMember(
+  candidate: { readonly [K in keyof Policy]?: unknown },
+): keyof Policy | undefined {
+  return POLICY_MEMBERS.find((member) => !MEMBERS[member](candidate[member]));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DEFAULT_POLICY, malformedMember, type Policy } from "../access/policy.js";
+import { malformedMember, type Policy } from "../access/policy.js";
 import type { EntryHead, EntryMetadata } from "./entry.js";
 
 /** A JSON object, before anything is known of its members. */
@@ -33,7 +33,7 @@ export function readHead(members: Members): EntryHead | WireHeadError {
   if (bad !== undefined) return new WireHeadError(`policy.${WIRE_NAMES[bad]} is missing or malformed`);
   return {
     namespace,
-    policy: read as unknown as Policy,
+    policy: read as Policy,
     createdAt: created_at * 1000,
     expiresAt: expires_at === null ? null : expires_at * 1000,
     metadata: metadataFromWire(members.metadata),
@@ -58,19 +58,30 @@ const WIRE_NAMES: Record<keyof Policy, string> = {
   deniedActors: "denied_actors",
   boundSession: "bound_session",
 };
-const POLICY_MEMBERS = Object.keys(DEFAULT_POLICY) as (keyof Policy)[];
 
 /** A policy under its wire names; always all seven members, since Python reads a missing one as its default. */
 export function policyToWire(policy: Policy): Members {
-  const wire: Members = {};
-  for (const member of POLICY_MEMBERS) wire[WIRE_NAMES[member]] = policy[member];
-  return wire;
+  return {
+    user_permissions: policy.userPermissions,
+    agent_permissions: policy.agentPermissions,
+    owner: policy.owner,
+    owner_permissions: policy.ownerPermissions,
+    allowed_actors: policy.allowedActors,
+    denied_actors: policy.deniedActors,
+    bound_session: policy.boundSession,
+  };
 }
 
-function policyFromWire(wire: Members): Members {
-  const policy: Members = {};
-  for (const member of POLICY_MEMBERS) policy[member] = wire[WIRE_NAMES[member]];
-  return policy;
+function policyFromWire(wire: Members): { [K in keyof Policy]: unknown } {
+  return {
+    userPermissions: wire.user_permissions,
+    agentPermissions: wire.agent_permissions,
+    owner: wire.owner,
+    ownerPermissions: wire.owner_permissions,
+    allowedActors: wire.allowed_actors,
+    deniedActors: wire.denied_actors,
+    boundSession: wire.bound_session,
+  };
 }
 
 /** Metadata under its wire names, with the members of other writers as they were. */
@@ -84,13 +95,17 @@ export function metadataToWire(metadata: EntryMetadata): Members {
   };
 }
 
+const OURS = new Set(["tool_name", "total_items", "total_size", "strict_json"]);
+
 function metadataFromWire(wire: unknown): EntryMetadata {
-  const { tool_name, total_items, total_size, strict_json, ...other } = isMembers(wire) ? wire : {};
+  const members = isMembers(wire) ? wire : {};
+  const { tool_name, total_items, total_size, strict_json } = members;
+  const other = Object.entries(members).filter(([name]) => !OURS.has(name));
   return {
     toolName: typeof tool_name === "string" ? tool_name : null,
     totalItems: typeof total_items === "number" ? total_items : null,
     totalSize: typeof total_size === "number" ? total_size : null,
     ...(typeof strict_json === "boolean" ? { strictJson: strict_json } : {}),
-    ...(Object.keys(other).length > 0 ? { other } : {}),
+    ...(other.length > 0 ? { other: Object.fromEntries(other) } : {}),
   };
 }

@@ -63,6 +63,7 @@ export function encodeRow(entry: Entry): EntryRow {
  * @throws {EntryUnreadableError} when a column is malformed.
  */
 export function decodeRow(refId: string, row: EntryRow): Entry {
+  if (typeof row.value_json !== "string") throw new EntryUnreadableError(refId, "value_json is not a text");
   return { ...decodeHeadRow(refId, row), json: row.value_json };
 }
 
@@ -71,14 +72,15 @@ export function decodeRow(refId: string, row: EntryRow): Entry {
  * @throws {EntryUnreadableError} when a column is malformed.
  */
 export function decodeHeadRow(refId: string, row: EntryHeadRow): EntryHead {
+  const { namespace, created_at, expires_at } = row;
   const policy = parseColumn(refId, "policy_json", row.policy_json);
   const metadata = parseColumn(refId, "metadata_json", row.metadata_json);
-  return readHeadOf(refId, { ...row, policy, metadata });
+  return readHeadOf(refId, { namespace, policy, created_at, expires_at, metadata });
 }
 
 function parseColumn(refId: string, column: string, text: string): unknown {
   try {
-    return decodeValue(text);
+    return parseHead(text);
   } catch (cause) {
     throw new EntryUnreadableError(refId, `${column} is not JSON`, { cause: withoutText(cause) });
   }
@@ -108,10 +110,19 @@ function findHead(text: string): { head: EntryHead; at: number } | undefined {
 
 function parseObject(text: string): Members | undefined {
   try {
-    const value = decodeValue(text);
+    const value = parseHead(text);
     return isMembers(value) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Heads are strict JSON, but for a NaN that another writer may have put into the metadata. */
+function parseHead(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return decodeValue(text);
   }
 }
 

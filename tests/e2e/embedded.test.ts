@@ -74,7 +74,7 @@ describe("a server process", () => {
   test("says how to start it where the arguments are wrong", async () => {
     const { code, output } = await new NodeProcess(main, ["abacus", "--port", "0"]).end();
     expect(code).toBe(2);
-    expect(output).toMatch(/"calculator"\|"analyst"[^]*port[^]*Usage: main\.ts calculator\|analyst/);
+    expect(output).toMatch(/"calculator"\|"analyst"[\s\S]*port[\s\S]*Usage: main\.ts calculator\|analyst/);
   });
 });
 

@@ -179,6 +179,7 @@ describe("refuses, closed rather than open", () => {
       { policy_json: "null" },
       { metadata_json: "x" },
       { namespace: null as never },
+      { value_json: Buffer.from("1") as never },
     ]) {
       expect(() => decodeRow(REF, { ...row, ...change })).toThrow(EntryUnreadableError);
     }
