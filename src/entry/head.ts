@@ -100,12 +100,13 @@ const OURS = new Set(["tool_name", "total_items", "total_size", "strict_json"]);
 function metadataFromWire(wire: unknown): EntryMetadata {
   const members = isMembers(wire) ? wire : {};
   const { tool_name, total_items, total_size, strict_json } = members;
-  const other = Object.entries(members).filter(([name]) => !OURS.has(name));
-  return {
+  const metadata: { -readonly [K in keyof EntryMetadata]: EntryMetadata[K] } = {
     toolName: typeof tool_name === "string" ? tool_name : null,
     totalItems: typeof total_items === "number" ? total_items : null,
     totalSize: typeof total_size === "number" ? total_size : null,
-    ...(typeof strict_json === "boolean" ? { strictJson: strict_json } : {}),
-    ...(other.length > 0 ? { other: Object.fromEntries(other) } : {}),
   };
+  if (typeof strict_json === "boolean") metadata.strictJson = strict_json;
+  const others = Object.keys(members).filter((name) => !OURS.has(name));
+  if (others.length > 0) metadata.other = Object.fromEntries(others.map((name) => [name, members[name]]));
+  return metadata;
 }
