@@ -20,9 +20,10 @@ const sequenceParameters = z
     step: z.number().default(1).describe("arithmetic"),
     ratio: z.number().default(2).describe("geometric"),
   })
-  .refine((request) => request.count <= MOST_TERMS[request.kind], {
-    path: ["count"],
-    error: ({ input }) => tooMany(input as { kind: SequenceKind }),
+  .superRefine(({ kind, count }, context) => {
+    const most = MOST_TERMS[kind];
+    if (count <= most) return;
+    context.addIssue({ code: "custom", path: ["count"], message: `Too big: at most ${most} for ${kind}` });
   });
 
 /** A server that computes numbers. Its tools are plain functions behind `cache.cached`. */
@@ -77,8 +78,4 @@ export function createCalculator(cache: RefCache): FastMCP {
   });
 
   return server;
-}
-
-function tooMany({ kind }: { kind: SequenceKind }): string {
-  return `Too big: at most ${MOST_TERMS[kind]} for ${kind}`;
 }

@@ -52,7 +52,7 @@ function stopOn(...signals: NodeJS.Signals[]): void {
   for (const signal of signals) process.once(signal, () => void stop());
 }
 
-/** Calls under way are answered, then the store is let go of. */
+/** Over HTTP, calls under way get a moment to finish; then the store is let go of. */
 async function stop(): Promise<void> {
   await server.stop();
   await cache.close();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -51,6 +51,8 @@ describe("two stdio servers on one SQLite file", () => {
 });
 
 test("the demo prints the walk, ends with 0 and leaves nothing behind", async () => {
+  const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  expect(scripts.demo).toMatch(/tsx examples\/embedded\/demo\.ts$/);
   const demo = new NodeProcess("examples/embedded/demo.ts", []);
   const { code, output } = await demo.end();
   expect(code, output).toBe(0);

@@ -29,8 +29,8 @@ export class NodeProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(this.#child);
-    this.#child.stdout?.on("data", this.#collect);
-    this.#child.stderr?.on("data", this.#collect);
+    this.#child.stdout?.setEncoding("utf8").on("data", this.#collect);
+    this.#child.stderr?.setEncoding("utf8").on("data", this.#collect);
     this.#ended = this.#waitForEnd();
   }
 
@@ -59,13 +59,18 @@ export class NodeProcess {
     return this.end(deadline);
   }
 
-  /** Waits until it has ended by itself. */
+  /** Waits until it has ended by itself; ends it when that takes too long. */
   async end(deadline = 30_000): Promise<Ended> {
-    return within(deadline, "the end of the process", this.#ended);
+    try {
+      return await within(deadline, "the end of the process", this.#ended);
+    } catch (error) {
+      this.#child.kill("SIGKILL");
+      throw error;
+    }
   }
 
-  readonly #collect = (chunk: Buffer): void => {
-    this.#output += chunk.toString();
+  readonly #collect = (chunk: string): void => {
+    this.#output += chunk;
   };
 
   async #waitForEnd(): Promise<Ended> {

@@ -1,0 +1,66 @@
+import { RefCache } from "./built.js";
+import { type Contest, inTurn } from "./measure.js";
+import { memoryPair, type Pair, pairs } from "./raw.js";
+import { rows, rowsOfSize, SIZES, type Size } from "./values.js";
+
+const MANY = 100_000;
+const MANY_ROWS = "100,000 rows";
+
+/** Calls of a cached function that was called before: a reference found, a value read, an answer made. */
+export async function* hitContests(): AsyncGenerator<Contest, void> {
+  for await (const pair of pairs()) {
+    const cache = new RefCache({ name: "bench", backend: pair.backend });
+    for (const size of SIZES.slice(0, 2)) yield await hitting(pair, cache, size);
+  }
+}
+
+async function hitting(pair: Pair, cache: RefCache, size: Size): Promise<Contest> {
+  const value = rowsOfSize(size.characters);
+  const report = cache.cached("reports")(async function report(_args: { year: number }) {
+    return value;
+  });
+  await report({ year: 2024 + size.characters });
+  await pair.write("hit", JSON.stringify(value));
+  return {
+    what: `cached hit, ${pair.name}`,
+    size: size.name,
+    against: pair.rawRead,
+    ours: inTurn(() => report({ year: 2024 + size.characters })),
+    ceiling: inTurn(() => pair.read("hit")),
+  };
+}
+
+/** What a tool with a large result costs over the least there is to do. */
+export async function* rowContests(): AsyncGenerator<Contest, void> {
+  const pair = memoryPair();
+  const cache = new RefCache({ name: "bench", backend: pair.backend });
+  const value = rows(MANY);
+  const text = JSON.stringify(value);
+  const query = cache.cached("rows")(async function query(_args: { n: number }) {
+    return value;
+  });
+  yield {
+    what: "set and preview, memory",
+    size: MANY_ROWS,
+    against: "one `JSON.stringify` of them",
+    aim: 1.5,
+    ours: inTurn((n) => query({ n })),
+    ceiling: inTurn(() => JSON.stringify(value)),
+  };
+  const { refId } = await cache.set("rows", value);
+  const page = await middlePage(cache, refId);
+  yield {
+    what: "a page in the middle, memory",
+    size: MANY_ROWS,
+    against: "one `JSON.parse` of them",
+    ours: inTurn(() => cache.get(refId, { page })),
+    ceiling: inTurn(() => JSON.parse(text)),
+  };
+  await pair.close();
+}
+
+async function middlePage(cache: RefCache, refId: string): Promise<number> {
+  const first = await cache.get(refId, { page: 1 });
+  const total = "total_pages" in first ? (first.total_pages ?? 1) : 1;
+  return Math.ceil(total / 2);
+}

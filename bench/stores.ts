@@ -1,0 +1,70 @@
+import { RefCache } from "./built.js";
+import { type Contest, inTurn } from "./measure.js";
+import { type Pair, pairs } from "./raw.js";
+import { rowsOfSize, SIZES, type Size } from "./values.js";
+
+/** `resolve` and `set` on every store, against the store itself. */
+export async function* storeContests(): AsyncGenerator<Contest, void> {
+  for await (const pair of pairs()) {
+    const cache = new RefCache({ name: "bench", backend: pair.backend });
+    for (const size of SIZES) {
+      const value = rowsOfSize(size.characters);
+      yield await resolving(pair, cache, size, value);
+      yield setting(pair, cache, size, value);
+      if (pair.name !== "memory" && size.characters < 1_000_000) yield await backendAlone(pair, size, value);
+    }
+  }
+}
+
+async function resolving(pair: Pair, cache: RefCache, size: Size, value: unknown): Promise<Contest> {
+  const { refId } = await cache.set("read", value);
+  await pair.write("read", JSON.stringify(value));
+  return {
+    what: `resolve, ${pair.name}`,
+    size: size.name,
+    against: pair.rawRead,
+    aim: pair.aim,
+    ours: inTurn(() => cache.resolve(refId)),
+    ceiling: inTurn(() => pair.read("read")),
+  };
+}
+
+function setting(pair: Pair, cache: RefCache, size: Size, value: unknown): Contest {
+  return {
+    what: `set, ${pair.name}`,
+    size: size.name,
+    against: pair.rawWrite,
+    aim: pair.aim,
+    ours: inTurn((n) => cache.set(`key ${n}`, value)),
+    ceiling: inTurn((n) => pair.write(rawKey(n), JSON.stringify(value))),
+    reset: () => reset(pair),
+  };
+}
+
+/** Leaves out the encoding, and the link by which a key is found: one write against one write. */
+async function backendAlone(pair: Pair, size: Size, value: unknown): Promise<Contest> {
+  const { backend } = pair;
+  const cache = new RefCache({ name: "bench", backend });
+  const { refId } = await cache.set("entry", value);
+  const entry = await backend.get(refId);
+  if (entry === undefined) throw new Error("the entry was not stored");
+  const { json } = entry;
+  return {
+    what: `backend.set alone, ${pair.name}`,
+    size: size.name,
+    against: "the same write of a ready text",
+    ours: inTurn((n) => backend.set(rawKey(n), entry)),
+    ceiling: inTurn((n) => pair.write(rawKey(n), json)),
+    reset: () => reset(pair),
+  };
+}
+
+/** As long as a reference, since keys are written too. */
+function rawKey(n: number): string {
+  return `bench:${n.toString(16).padStart(32, "0")}`;
+}
+
+async function reset(pair: Pair): Promise<void> {
+  await pair.backend.clear();
+  await pair.reset();
+}
