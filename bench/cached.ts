@@ -1,7 +1,7 @@
 import { RefCache } from "./built.js";
 import { type Contest, inTurn } from "./measure.js";
 import { memoryPair, type Pair, pairs } from "./raw.js";
-import { rows, rowsOfSize, SIZES, type Size } from "./values.js";
+import { rows, rowsOfSize, type Size, SMALL_SIZES } from "./values.js";
 
 const MANY = 100_000;
 const MANY_ROWS = "100,000 rows";
@@ -10,7 +10,7 @@ const MANY_ROWS = "100,000 rows";
 export async function* hitContests(): AsyncGenerator<Contest, void> {
   for await (const pair of pairs()) {
     const cache = new RefCache({ name: "bench", backend: pair.backend });
-    for (const size of SIZES.slice(0, 2)) yield await hitting(pair, cache, size);
+    for (const size of SMALL_SIZES) yield await hitting(pair, cache, size);
   }
 }
 

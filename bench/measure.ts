@@ -15,7 +15,7 @@ export interface Contest {
   readonly aim?: number;
   readonly ours: Runner;
   readonly ceiling: Runner;
-  /** Calls of one round. Default: as many as take some 20 ms. */
+  /** Calls of one round. Default: as many as take some 10 ms. */
   readonly calls?: number;
   /** The table tells calls a second in place of time a call. */
   readonly asThroughput?: boolean;
@@ -43,7 +43,7 @@ export interface Figures {
 }
 
 const MOST_ROUNDS = 200;
-const BATCH_MS = 20;
+const BATCH_MS = 10;
 const MOST_CALLS = 5000;
 
 /** Runs a contest: a warm-up, then rounds of ours and the ceiling in turn. */

@@ -33,9 +33,11 @@ export interface Size {
   readonly characters: number;
 }
 
-/** The sizes every store is measured with. */
-export const SIZES = [
+/** Sizes at which the work around a value shows, and does not yet take long. */
+export const SMALL_SIZES: readonly Size[] = [
   { name: "1 KB", characters: 1000 },
   { name: "100 KB", characters: 100_000 },
-  { name: "10 MB", characters: 10_000_000 },
-] as const satisfies readonly Size[];
+];
+
+/** A size at which the value itself is all that counts. */
+export const LARGE_SIZE: Size = { name: "10 MB", characters: 10_000_000 };
