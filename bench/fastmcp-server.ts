@@ -36,17 +36,20 @@ async function serve(server: FastMCP): Promise<number> {
   return port;
 }
 
-const cache = new RefCache({ name: "bench" });
-const without = makeServer();
-const withCache = withRefCache(makeServer(), cache);
-addBare(without);
-addBare(withCache);
-withCache.addTool({
-  name: "cached",
-  parameters,
-  execute: cache.cached("weather")(async ({ n }: { n: number }) => weather(n)),
-});
+function addCached(server: FastMCP, cache: RefCache): void {
+  server.addTool({
+    name: "cached",
+    parameters,
+    execute: cache.cached("weather")(async ({ n }: { n: number }) => weather(n)),
+  });
+}
 
-console.log(JSON.stringify({ without: await serve(without), with: await serve(withCache) }));
+const server = makeServer();
+if (process.argv.includes("--refcache")) {
+  const cache = new RefCache({ name: "bench" });
+  addCached(withRefCache(server, cache), cache);
+}
+addBare(server);
+console.log(await serve(server));
 setTimeout(() => process.exit(1), LONGEST_LIFE_MS).unref();
 process.stdin.on("end", () => process.exit(0)).resume();

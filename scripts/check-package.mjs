@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, "node_modules", ".bin", name);
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
 
 const USE = `
 import assert from "node:assert/strict";
@@ -49,15 +50,28 @@ void primes({ count: "3" });
 
 const project = mkdtempSync(join(tmpdir(), "mcp-refcache-pack-"));
 try {
-  const [{ filename, files }] = JSON.parse(run("npm", ["pack", "--json", "--silent", "--pack-destination", project], root));
+  const [{ filename, files }] = JSON.parse(
+    run("npm", ["pack", "--json", "--silent", "--pack-destination", project], root),
+  );
   console.log(`packed ${filename}, ${files.length} files`);
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }));
+  writeFileSync(
+    join(project, "package.json"),
+    JSON.stringify({ name: "stranger", private: true, type: "module" }),
+  );
   writeFileSync(join(project, "use.mjs"), USE);
   writeFileSync(join(project, "typed.ts"), TYPED);
   run("npm", ["install", "--silent", "--no-audit", "--no-fund", join(project, filename)], project);
   run("node", ["use.mjs"], project);
   console.log("imports and works without any optional peer");
-  const strict = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--exactOptionalPropertyTypes"];
+  const strict = [
+    "--strict",
+    "--noEmit",
+    "--module",
+    "nodenext",
+    "--target",
+    "es2022",
+    "--exactOptionalPropertyTypes",
+  ];
   run(bin("tsc"), [...strict, "typed.ts"], project);
   console.log("type-checks without any optional peer, declarations included");
   run(bin("publint"), ["--strict", join(project, filename)], root);

@@ -16,16 +16,19 @@ import { type Resolution, resolveReferences } from "./resolution.js";
 /** How one cached function differs from its namespace. */
 export interface CachedOptions extends PreviewOptions {
   /** How long results live: milliseconds, text such as `"1h"`, or `null` for ever. */
-  readonly ttl?: Duration | null;
-  readonly policy?: Partial<Policy>;
+  readonly ttl?: Duration | null | undefined;
+  readonly policy?: Partial<Policy> | undefined;
   /** `"user"` (default): a result is found again by the same principal only. `"shared"`: by everybody. */
-  readonly scope?: "user" | "shared";
-  /** What tells one call from another, in place of the arguments. Gets the function's own parameters. */
-  readonly key?: (this: never, ...params: never[]) => string;
+  readonly scope?: "user" | "shared" | undefined;
+  /**
+   * What tells one call from another, in place of the arguments; gets the function's own parameters. `false`: every
+   * call runs, as for random numbers.
+   */
+  readonly key?: false | ((this: never, ...params: never[]) => string) | undefined;
   /** The name under which results are found again. Default: the tool's, the method's or the function's. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
-  readonly resolveRefs?: boolean | readonly string[];
+  readonly resolveRefs?: boolean | readonly string[] | undefined;
 }
 
 /** One call, as the layer above the cached function makes it. */
@@ -33,12 +36,12 @@ export interface Call {
   readonly self: unknown;
   readonly params: readonly unknown[];
   /** The tool's name, where the layer above knows it. */
-  readonly tool?: string;
+  readonly tool?: string | undefined;
   /** How many of the parameters make the call what it is; a context behind them does not. Default: all. */
-  readonly keyed?: number;
+  readonly keyed?: number | undefined;
   /** Checks the first argument once its references are resolved; throws what the caller shall see. */
-  readonly validate?: (resolved: unknown) => unknown;
-  readonly signal?: AbortSignal;
+  readonly validate?: ((resolved: unknown) => unknown) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const schema = z.strictObject({
@@ -47,7 +50,11 @@ const schema = z.strictObject({
   preview: z.enum(["sample", "paginate", "truncate"]).optional(),
   maxSize: z.int().min(10).optional(),
   scope: z.enum(["user", "shared"]).optional(),
-  key: z.custom((value) => typeof value === "function", { message: "must be a function" }).optional(),
+  key: z
+    .custom((value) => value === false || typeof value === "function", {
+      message: "must be a function or false",
+    })
+    .optional(),
   name: z.string().min(1).optional(),
   resolveRefs: z.union([z.boolean(), z.array(z.string())]).optional(),
 });
@@ -140,6 +147,7 @@ export class CachedFunction {
 
   #memoName(call: Call, actor: Actor): string | undefined {
     const { key, scope } = this.#options;
+    if (key === false) return undefined;
     const args = key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call);
     const name = memoName({
       cacheName: this.#cache.name,

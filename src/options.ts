@@ -13,15 +13,15 @@ import { checkCacheName } from "./reference.js";
 /** How large values are shown. Each level (call, tool, namespace, cache) may set either and leave the other. */
 export interface PreviewOptions {
   /** `sample` shows evenly spaced items (the default), `paginate` the first page, `truncate` the beginning. */
-  readonly preview?: PreviewStrategy;
+  readonly preview?: PreviewStrategy | undefined;
   /** The most an answer may show, in the unit of the measure; a value no larger is shown whole. Default 1,000. */
-  readonly maxSize?: number;
+  readonly maxSize?: number | undefined;
 }
 
 /** What holds for one namespace, or for all that begin with a prefix. */
 export interface NamespaceOptions extends PreviewOptions {
-  readonly ttl?: Duration | null;
-  readonly policy?: Partial<Policy>;
+  readonly ttl?: Duration | null | undefined;
+  readonly policy?: Partial<Policy> | undefined;
 }
 
 /** Bounds on what the cache takes in and gives out. */
@@ -51,20 +51,20 @@ export interface RefCacheOptions extends PreviewOptions {
   /** Begins every reference this cache makes: letters, digits, `_` and `-`. Give each server its own. */
   readonly name: string;
   /** Where entries live. Default: in this process's memory. */
-  readonly backend?: CacheBackend;
+  readonly backend?: CacheBackend | undefined;
   /** How long entries live. Default `"1h"`; `null` for ever. */
-  readonly defaultTtl?: Duration | null;
+  readonly defaultTtl?: Duration | null | undefined;
   /** Who may do what. Default: the wire format's, users all, agents READ and EXECUTE. */
-  readonly defaultPolicy?: Partial<Policy>;
+  readonly defaultPolicy?: Partial<Policy> | undefined;
   /** What differs by namespace, under its name or a `prefix:*`. */
-  readonly namespaces?: Readonly<Record<string, NamespaceOptions>>;
-  readonly limits?: Partial<Limits>;
+  readonly namespaces?: Readonly<Record<string, NamespaceOptions>> | undefined;
+  readonly limits?: Partial<Limits> | undefined;
   /** What sizes are counted in: estimated `"tokens"` (default), `"characters"`, or a tokenizer of yours. */
-  readonly measure?: "tokens" | "characters" | SizeMeasure;
+  readonly measure?: "tokens" | "characters" | SizeMeasure | undefined;
   /** Where warnings go. Default: stderr, warnings and errors only. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** What a cached tool does when the store fails: `answer` without a reference (default), or `throw`. */
-  readonly onStoreError?: "answer" | "throw";
+  readonly onStoreError?: "answer" | "throw" | undefined;
 }
 
 /** Limits with durations in milliseconds. */
@@ -74,7 +74,9 @@ export interface ResolvedLimits extends Omit<Limits, "minTtl" | "maxTtl"> {
 }
 
 /** What holds for a namespace once every level has been asked. */
-export interface NamespaceSettings extends Required<PreviewOptions> {
+export interface NamespaceSettings {
+  readonly preview: PreviewStrategy;
+  readonly maxSize: number;
   /** Milliseconds, `null` for ever. */
   readonly ttl: number | null;
   readonly policy: Policy;

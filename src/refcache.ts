@@ -42,34 +42,34 @@ export interface Reference {
 
 /** Who asks. Default: the actor of the running call, or the server itself outside any. */
 export interface ActorOptions {
-  readonly actor?: Actor;
+  readonly actor?: Actor | undefined;
 }
 
 /** Options of {@link RefCache.set}. */
 export interface SetOptions {
   /** Default `public`. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** Milliseconds, text such as `"1h"`, or `null` for ever. Default: the namespace's. */
-  readonly ttl?: Duration | null;
+  readonly ttl?: Duration | null | undefined;
   /** Members that differ from the namespace's policy. */
-  readonly policy?: Partial<Policy>;
-  readonly toolName?: string;
+  readonly policy?: Partial<Policy> | undefined;
+  readonly toolName?: string | undefined;
 }
 
 /** Options of {@link RefCache.get}. */
 export interface GetOptions extends ActorOptions, PreviewOptions {
   /** From 1. Asking for a page, or a page size, makes the answer one page. */
-  readonly page?: number;
+  readonly page?: number | undefined;
   /** The most items a page may hold. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
   /** Show the value whole if it measures no more than `limits.maxFullSize`. */
-  readonly full?: boolean;
+  readonly full?: boolean | undefined;
 }
 
 /** Options of {@link RefCache.list}. */
 export interface ListOptions extends ActorOptions {
   /** Exactly this namespace. Default: all. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
 }
 
 /**

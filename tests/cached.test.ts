@@ -208,6 +208,13 @@ describe("remembers", () => {
     expect(await errorOf(() => broken.call({ count: 1 }))).toBeInstanceOf(ConfigurationError);
   });
 
+  test("nothing where the tool says so", async () => {
+    const { call, runs } = counted(new RefCache({ name: "test" }), { key: false });
+    const [one, two] = await Promise.all([call({ count: 1 }), call({ count: 1 })]);
+    expect(one.ref_id).not.toBe(two.ref_id);
+    expect(runs).toEqual([1, 1]);
+  });
+
   test("not at all, with one warning, where arguments cannot be told apart", async () => {
     const logger = recordingLogger();
     const cache = new RefCache({ name: "test", logger });

@@ -26,8 +26,8 @@ export function getCachedResult<T extends FastMCPSessionAuth>(
     execute: async ({ ref_id, page, page_size, max_size, full }, context) => {
       try {
         const actor = await identify(context);
-        const options = { page, pageSize: page_size, maxSize: max_size, full };
-        return toResult(await cache.get(ref_id, { ...withoutUndefined(options), actor }), false);
+        const options = { page, pageSize: page_size, maxSize: max_size, full, actor };
+        return toResult(await cache.get(ref_id, options), false);
       } catch (error) {
         return toErrorResult(error, "get_cached_result");
       }
@@ -54,8 +54,7 @@ export function addReferenceTemplate<T extends FastMCPSessionAuth>(
     load: async ({ refId, page, page_size }, session, context): Promise<ResourceResult> => {
       const actor = await identify(context ?? { session: session as T | undefined });
       const name = decodeURIComponent(refId);
-      const options = withoutUndefined({ page: toNumber(page), pageSize: toNumber(page_size) });
-      const answer = await cache.get(name, { ...options, actor });
+      const answer = await cache.get(name, { page: toNumber(page), pageSize: toNumber(page_size), actor });
       return { uri: resourceUri(name) + query({ page, page_size }), text: JSON.stringify(answer) };
     },
   });
@@ -67,10 +66,8 @@ function toNumber(text: string | undefined): number | undefined {
 
 /** FastMCP would percent-encode the colon of the reference, and the client would not know its URI again. */
 function query(parameters: Record<string, string | undefined>): string {
-  const text = new URLSearchParams(withoutUndefined(parameters)).toString();
-  return text === "" ? "" : `?${text}`;
-}
-
-function withoutUndefined<T extends object>(members: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined)) as never;
+  const given = Object.entries(parameters).filter(
+    (parameter): parameter is [string, string] => !!parameter[1],
+  );
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }

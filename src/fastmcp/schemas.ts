@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { toJsonSchema } from "xsschema";
+import { z } from "zod";
 import { hasReference, type ResolutionLimits } from "../resolution.js";
 import { acceptReferences, type JsonSchema, orBoundedAnswer } from "./json-schema.js";
 
@@ -87,5 +88,21 @@ function standardSchema(
 }
 
 async function jsonSchemaOf(schema: StandardSchemaV1): Promise<JsonSchema> {
-  return (await toJsonSchema(schema)) as JsonSchema;
+  return (isZod4(schema) ? zodToJsonSchema(schema) : await toJsonSchema(schema)) as JsonSchema;
+}
+
+function isZod4(schema: StandardSchemaV1): schema is z.ZodType {
+  return "_zod" in schema;
+}
+
+/** References bring integers beyond 2^53, so parameters may be `z.bigint()`, of which JSON Schema knows nothing. */
+function zodToJsonSchema(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, {
+    target: "draft-7",
+    io: "input",
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema._zod.def.type === "bigint") jsonSchema.type = "integer";
+    },
+  });
 }

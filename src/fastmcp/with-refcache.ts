@@ -14,13 +14,13 @@ import { lettingReferencesPast, orReference } from "./schemas.js";
 /** Options of {@link withRefCache}. */
 export interface WithRefCacheOptions<T extends FastMCPSessionAuth = FastMCPSessionAuth> {
   /** Tells who a caller is, from the verified session. Default: see the README, "Who is asking". */
-  readonly actor?: IdentifyActor<T>;
+  readonly actor?: IdentifyActor<T> | undefined;
   /** Add the tool `get_cached_result`. Default `true`. */
-  readonly tools?: boolean;
+  readonly tools?: boolean | undefined;
   /** Add the resource template `refcache://{refId}`. Default `true`. */
-  readonly resources?: boolean;
+  readonly resources?: boolean | undefined;
   /** Add {@link refCacheInstructions} to the server's instructions. Default `true`. */
-  readonly instructions?: boolean;
+  readonly instructions?: boolean | undefined;
 }
 
 const wrapped = new WeakMap<object, RefCache>();

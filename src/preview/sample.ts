@@ -1,5 +1,5 @@
 import type { Parts } from "./parts.js";
-import { shareOut } from "./share.js";
+import { shareOut, weighTogether } from "./share.js";
 import { allIndices, hasRoomForAll, PREVIEW_LEVELS, spread } from "./shorten.js";
 import type { Draft } from "./types.js";
 import type { Allowance } from "./weigh-value.js";
@@ -19,15 +19,23 @@ const MOST_LARGE_PARTS = 5;
 export function sampleParts(parts: Parts, weigher: Weigher, weight: number): Draft {
   // A comma is counted with every part, so one more to begin with.
   const inside = { weight: weight - weigher.brackets + weigher.comma, levels: PREVIEW_LEVELS - 1 };
-  const indices = hasRoomForAll(parts, weigher, inside.weight)
-    ? allIndices(parts)
-    : evenlySpaced(parts.count, howMany(parts, weigher, inside));
-  const selection = spread(parts, indices, weigher, inside);
+  const indices =
+    hasRoomForAll(parts, weigher, inside.weight) || allFit(parts, weigher, inside)
+      ? allIndices(parts)
+      : evenlySpaced(parts.count, howMany(parts, weigher, inside));
+  const telling = spread(parts, indices, weigher, inside, parts.kind === "items");
+  const selection = telling.shown.length > 0 ? telling : spread(parts, indices, weigher, inside);
   return {
     preview: parts.build(selection.shown),
     shown: { unit: parts.kind, count: selection.shown.length, total: parts.count },
     shortened: !selection.whole,
   };
+}
+
+/** Tells whether no choice is needed, without listing the parts of what is far too large. */
+function allFit(parts: Parts, weigher: Weigher, inside: Allowance): boolean {
+  if (parts.count * weigher.comma > inside.weight) return false;
+  return weighTogether(parts, allIndices(parts), weigher, inside) <= inside.weight;
 }
 
 /** The indices of some of `total` parts, spread from the first to the last. */

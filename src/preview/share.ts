@@ -15,6 +15,22 @@ export interface Shares {
 /** Rounds of sharing. Each costs at most the weight that is shared, and a few settle ordinary cases. */
 const ROUNDS = 8;
 
+/** What parts weigh as they are; `Infinity` when that is above what is allowed. */
+export function weighTogether(
+  parts: Parts,
+  indices: readonly number[],
+  weigher: Weigher,
+  { weight, levels }: Allowance,
+): number {
+  let left = weight;
+  for (const index of indices) {
+    const taken = parts.weigh(index, weigher, { weight: left, levels });
+    if (taken > left) return Number.POSITIVE_INFINITY;
+    left -= taken;
+  }
+  return weight - left;
+}
+
 /**
  * Shares a weight out fairly: a part that takes no more than an equal share gets what it takes, and what it
  * leaves is shared again among the others, until all that are left would take more than their share.
@@ -25,6 +41,9 @@ export function shareOut(
   weigher: Weigher,
   allowed: Allowance,
 ): Shares {
+  const together = weighTogether(parts, indices, weigher, allowed);
+  if (together <= allowed.weight)
+    return { whole: new Set(indices), large: [], spare: allowed.weight - together };
   const whole = new Set<number>();
   let large = indices;
   let spare = allowed.weight;

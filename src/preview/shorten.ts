@@ -79,12 +79,16 @@ export function allIndices(parts: Parts): number[] {
   return Array.from({ length: parts.count }, (_, index) => index);
 }
 
-/** The parts at some indices; those too large for a fair share of the weight are shortened. */
+/**
+ * The parts at some indices; those too large for a fair share of the weight are shortened.
+ * @param telling leave out a part of which nothing but an ellipsis would be shown.
+ */
 export function spread(
   parts: Parts,
   indices: readonly number[],
   weigher: Weigher,
   allowed: Allowance,
+  telling = false,
 ): Selection {
   const { whole, large, spare } = shareOut(parts, indices, weigher, allowed);
   const shortened = new Map<number, Piece>();
@@ -92,7 +96,7 @@ export function spread(
   large.forEach((index, done) => {
     const share = { weight: left / (large.length - done), levels: allowed.levels };
     const piece = shortenPart(parts, index, weigher, share);
-    if (piece === undefined) return;
+    if (piece === undefined || (telling && isEllipsis(piece))) return;
     shortened.set(index, piece);
     left -= piece.weight;
   });
@@ -103,6 +107,10 @@ export function spread(
   });
   const isWhole = [...shortened.values()].every((piece) => piece.whole);
   return { shown, weight: allowed.weight - left, whole: isWhole };
+}
+
+function isEllipsis({ value, whole }: Piece): boolean {
+  return !whole && value === ELLIPSIS;
 }
 
 /** As many parts from the first on as fit. One more is shortened, where that uses the weight much better. */

@@ -243,6 +243,25 @@ describe("references in arguments", () => {
     }
   });
 
+  test("bring integers beyond 2^53 to parameters that take them, which tools/list can tell", async () => {
+    const cache = new RefCache({ name: "test" });
+    const server = withRefCache(makeServer(), cache);
+    server.addTool({
+      name: "count",
+      parameters: z.object({ numbers: z.array(z.union([z.number(), z.bigint()])) }),
+      execute: cache.cached("n")(async ({ numbers }) => numbers.map((n) => typeof n)),
+    });
+    const client = await (await serve(server))();
+    const { refId } = await cache.set("big", [1, 2n ** 80n]);
+    expect((await call(client, "count", { numbers: refId })).structuredContent).toMatchObject({
+      value: ["number", "bigint"],
+    });
+    const { tools } = await client.listTools();
+    expect(tools.at(-1)?.inputSchema.properties?.numbers).toMatchObject({
+      anyOf: [{ items: { type: ["number", "integer"] } }, { type: "string" }],
+    });
+  });
+
   test("a server's own formatting of issues is used", async () => {
     const cache = new RefCache({ name: "test" });
     const server = withRefCache(
