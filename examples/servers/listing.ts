@@ -19,7 +19,7 @@ export async function listReferences(
   { namespace, limit, include = () => true }: ListingRequest,
 ) {
   const found: Reference[] = [];
-  for await (const reference of cache.list(namespace === undefined ? {} : { namespace })) {
+  for await (const reference of cache.list({ namespace })) {
     if (include(reference)) found.push(reference);
   }
   const newest = found.sort((a, b) => b.createdAt - a.createdAt);
