@@ -131,7 +131,8 @@ function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> 
   const { json, metadata } = result.entry;
   const limit = request.maxFullSize ?? request.maxSize;
   if (json.length > limit * MOST_CHARACTERS_PER_UNIT) return undefined;
-  const value = strictJson(readValue(result.refId ?? NO_REFERENCE, result.entry));
+  const read = readValue(result.refId ?? NO_REFERENCE, result.entry);
+  const value = metadata.strictJson === true ? read : strictJson(read);
   const size = request.measure.count(metadata.strictJson === true ? json : JSON.stringify(value));
   if (size > limit) return undefined;
   return {

@@ -217,13 +217,8 @@ export class CachedFunction {
     const { ttl, policy } = this.#options;
     const toolName = call.tool ?? (this.#function.name || undefined);
     const entry = this.#store.make(live, { namespace: this.#namespace, ttl, policy, toolName });
-    const refId = await this.#keep(async () => {
-      const saved = await this.#store.save(entry);
-      if (memo !== undefined && generation === this.#store.generation(this.#namespace)) {
-        await this.#keep(() => this.#store.link(memo, saved, entry));
-      }
-      return saved;
-    });
+    const isCurrent = generation === this.#store.generation(this.#namespace);
+    const refId = await this.#keep(() => this.#store.save(entry, isCurrent ? memo : undefined));
     return { refId: refId ?? null, entry, live };
   }
 

@@ -34,7 +34,7 @@ export class EntryStore {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.backend = options.backend;
-    this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks();
+    this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
 
   /** What is configured for a namespace. */
@@ -66,10 +66,10 @@ export class EntryStore {
     };
   }
 
-  /** Stores an entry under a new reference. */
-  async save(entry: Entry): Promise<RefId> {
+  /** Stores an entry under a new reference, and points a name at it where one is given. */
+  async save(entry: Entry, name?: string): Promise<RefId> {
     const refId = mintReference(this.#options.name);
-    await this.backend.set(refId, entry);
+    await (name === undefined ? this.backend.set(refId, entry) : this.#links.setLinked(refId, entry, name));
     return refId;
   }
 
@@ -93,11 +93,6 @@ export class EntryStore {
     return entry;
   }
 
-  /** Points a name at a reference. */
-  async link(name: string, refId: RefId, entry: Entry): Promise<void> {
-    await this.#links.setLink(name, refId, entry.expiresAt);
-  }
-
   /** The reference that a name leads to, which may have ended meanwhile. */
   async follow(name: string): Promise<RefId | undefined> {
     return this.#links.getLink(name);
@@ -118,7 +113,12 @@ export class EntryStore {
 
 /** Links for a backend that keeps none: known to this process only. */
 class ProcessLinks implements LinkStore {
+  readonly #backend: CacheBackend;
   readonly #links = new LRUCache<string, { refId: string; expiresAt: number | null }>({ max: 10_000 });
+
+  constructor(backend: CacheBackend) {
+    this.#backend = backend;
+  }
 
   async getLink(name: string): Promise<string | undefined> {
     const link = this.#links.get(name);
@@ -127,7 +127,8 @@ class ProcessLinks implements LinkStore {
       : link.refId;
   }
 
-  async setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
-    this.#links.set(name, { refId, expiresAt });
+  async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
+    await this.#backend.set(refId, entry);
+    this.#links.set(name, { refId, expiresAt: entry.expiresAt });
   }
 }

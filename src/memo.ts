@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isPlainObject } from "./entry/plain.js";
 
 /** What tells one call from another. */
@@ -35,7 +35,7 @@ export function fingerprint(source: string): string {
 
 /** SHA-256, since two calls with one name would get each other's results. */
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 const MOST_LEVELS = 500;

@@ -122,8 +122,7 @@ export class RefCache {
       throw new ConfigurationError("key", "must be a text that is not empty");
     const namespace = checkNamespace(options.namespace ?? PUBLIC_NAMESPACE);
     const entry = this.#store.make(value, { ...options, namespace });
-    const refId = await this.#store.save(entry);
-    await this.#store.link(keyName(namespace, key), refId, entry);
+    const refId = await this.#store.save(entry, keyName(namespace, key));
     return toReference(refId, entry);
   }
 

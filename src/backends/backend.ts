@@ -39,8 +39,11 @@ export interface HeadStore {
 export interface LinkStore {
   /** The reference a live name leads to, or `undefined`. */
   getLink(name: string): Promise<string | undefined>;
-  /** Points a name at a reference, replacing what it led to; gone at `expiresAt` (Unix ms, `null` never). */
-  setLink(name: string, refId: string, expiresAt: number | null): Promise<void>;
+  /**
+   * Stores an entry and points a name at it, in one step: what the name led to before is replaced, and the link
+   * ends with the entry.
+   */
+  setLinked(refId: string, entry: Entry, name: string): Promise<void>;
 }
 
 /** Tells whether a backend can read heads without values. */
@@ -50,5 +53,5 @@ export function hasHeads<B extends CacheBackend>(backend: B): backend is B & Hea
 
 /** Tells whether a backend can keep links. */
 export function hasLinks<B extends CacheBackend>(backend: B): backend is B & LinkStore {
-  return "getLink" in backend && "setLink" in backend;
+  return "getLink" in backend && "setLinked" in backend;
 }

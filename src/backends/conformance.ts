@@ -290,22 +290,23 @@ const CHECKS: Readonly<Record<string, Check>> = {
 
   "links: lead to a reference, and to another once replaced": whereLinks(async (backend) => {
     assert.equal(await backend.getLink("memo:1"), undefined);
-    await backend.setLink("memo:1", A, null);
-    await backend.setLink("memo:10", C, YEAR_2100);
-    await backend.setLink("memo:1", B, YEAR_2100);
+    await backend.setLinked(A, make(), "memo:1");
+    await backend.setLinked(C, make({ expiresAt: YEAR_2100 }), "memo:10");
+    await backend.setLinked(B, make({ expiresAt: YEAR_2100 }), "memo:1");
     assert.equal(await backend.getLink("memo:1"), B);
     assert.equal(await backend.getLink("memo:10"), C);
+    for (const refId of [A, B, C]) assert.ok(await backend.exists(refId));
   }),
 
   "links: take any name of 200 ASCII characters": whereLinks(async (backend) => {
     const names = ["*", "a b", "%_'\"\\{}[]?:", "~".repeat(200), `${"~".repeat(199)}-`];
-    for (const [n, name] of names.entries()) await backend.setLink(name, nth(n), null);
+    for (const [n, name] of names.entries()) await backend.setLinked(nth(n), make(), name);
     for (const [n, name] of names.entries()) assert.equal(await backend.getLink(name), nth(n), name);
   }),
 
-  "links: are gone at their expiry": whereLinks(async (backend) => {
-    await backend.setLink("past", A, Date.now() - 1000);
-    await backend.setLink("soon", A, Date.now() + 400);
+  "links: end with their entry": whereLinks(async (backend) => {
+    await backend.setLinked(B, make({ expiresAt: Date.now() - 1000 }), "past");
+    await backend.setLinked(A, make({ expiresAt: Date.now() + 400 }), "soon");
     assert.equal(await backend.getLink("past"), undefined);
     assert.equal(await backend.getLink("soon"), A);
     await sleep(450);
@@ -313,16 +314,16 @@ const CHECKS: Readonly<Record<string, Check>> = {
   }),
 
   "links: are not entries": whereLinks(async (backend) => {
-    await backend.setLink(A, B, null);
+    await backend.setLinked(B, make(), A);
     assert.equal(await backend.get(A), undefined);
-    assert.deepEqual(await listed(backend), []);
-    assert.equal(await backend.clear(), 0);
+    assert.deepEqual(await listed(backend), [B]);
+    assert.equal(await backend.clear(), 1);
   }),
 
   "links: reject after close": whereLinks(async (backend) => {
     await backend.close();
     await isClosed(backend.getLink("a"));
-    await isClosed(backend.setLink("a", A, null));
+    await isClosed(backend.setLinked(A, make(), "a"));
   }),
 };
 

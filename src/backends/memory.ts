@@ -131,10 +131,10 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore {
     return undefined;
   }
 
-  /** See {@link LinkStore.setLink}. */
-  async setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
-    this.#assertOpen();
-    this.#links.set(name, { refId, expiresAt });
+  /** See {@link LinkStore.setLinked}. Throws as `set` does. */
+  async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
+    await this.set(refId, entry);
+    this.#links.set(name, { refId, expiresAt: entry.expiresAt });
   }
 
   /** See {@link CacheBackend.close}. What was stored is gone. */

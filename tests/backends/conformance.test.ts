@@ -58,8 +58,8 @@ const FAULTS: Record<string, [notices: string, change: Change]> = {
   "confuses links and entries": [
     "links: are not entries",
     (sound) => ({
-      setLink: async (name, refId, expiresAt) => {
-        await sound.setLink(name, refId, expiresAt);
+      setLinked: async (refId, entry, name) => {
+        await sound.setLinked(refId, entry, name);
         for (const check of [name]) await sound.set(check, NOTHING);
       },
     }),

@@ -81,7 +81,7 @@ describe("bounds", () => {
 
   test("links are bounded by the same number", async () => {
     const backend = memory({ maxEntries: 2 });
-    for (const n of [1, 2, 3]) await backend.setLink(`link ${n}`, reference(n), null);
+    for (const n of [1, 2, 3]) await backend.setLinked(reference(n), entry(), `link ${n}`);
     expect(await backend.getLink("link 1")).toBeUndefined();
     expect(await backend.getLink("link 3")).toBe(reference(3));
   });

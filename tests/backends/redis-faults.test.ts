@@ -32,7 +32,7 @@ const CALLS: Record<string, (backend: RedisBackend) => Promise<unknown>> = {
   head: (backend) => backend.head(REF),
   heads: (backend) => all(backend.heads()),
   getLink: (backend) => backend.getLink("a"),
-  setLink: (backend) => backend.setLink("a", REF, null),
+  setLinked: (backend) => backend.setLinked(REF, entry(), "a"),
 };
 
 describeRedisServer("RedisBackend when the server fails", () => {

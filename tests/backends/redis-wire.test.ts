@@ -148,8 +148,7 @@ describeRedisServer("RedisBackend and the wire format", () => {
     await raw.set("mcp-refcache:other", "1");
     await raw.set("mcp-refcache:entryX", "1");
     await raw.set("xmcp-refcache:entry:a:00000000", "1");
-    await backend.set(REF, entry());
-    await backend.setLink("name", REF, null);
+    await backend.setLinked(REF, entry(), "name");
     expect(await backend.clear()).toBe(1);
     expect((await raw.keys("*")).sort()).toEqual(
       ["mcp-refcache:entryX", "mcp-refcache:other", "xmcp-refcache:entry:a:00000000"].sort(),
@@ -157,8 +156,8 @@ describeRedisServer("RedisBackend and the wire format", () => {
   });
 
   test("links lie outside the entries' prefix and expire natively", async () => {
-    await backend.setLink("memo:1", REF, Date.now() + 60_000);
-    expect(await raw.keys("*")).toEqual(["mcp-refcache:link:memo:1"]);
+    await backend.setLinked(REF, entry({ expiresIn: 60_000 }), "memo:1");
+    expect((await raw.keys("*")).sort()).toEqual([`mcp-refcache:entry:${REF}`, "mcp-refcache:link:memo:1"]);
     expect(await raw.pttl("mcp-refcache:link:memo:1")).toBeGreaterThan(50_000);
   });
 

@@ -43,7 +43,7 @@ async function failureOf(backend: SqliteBackend): Promise<Error> {
     () => backend.head(reference(1)),
     () => all(backend.heads("a")),
     () => backend.getLink("a"),
-    () => backend.setLink("a", reference(1), null),
+    () => backend.setLinked(reference(1), entry(), "a"),
   ];
   const failures: Error[] = [];
   for (const call of calls)

@@ -189,8 +189,7 @@ describe("the file", () => {
   test("entries and links survive closing and opening again", async () => {
     const first = sqlite();
     const written = entry({ value: "日本", expiresIn: 60_000 });
-    await first.set(reference(1), written);
-    await first.setLink("memo", reference(1), null);
+    await first.setLinked(reference(1), written, "memo");
     await first.close();
     const second = sqlite(first.path);
     expect(await second.get(reference(1))).toEqual(written);
@@ -269,7 +268,7 @@ describe("expired rows", () => {
     await backend.exists(reference(0));
     await sleep(20);
     for (let n = 0; n < rows; n++) await backend.set(reference(n), expiredEntry());
-    await backend.setLink("old", reference(1), Date.now() - 1000);
+    await backend.setLinked(reference(1), expiredEntry(), "old");
     await backend.set(reference(rows), entry({ expiresIn: 60_000 }));
     await backend.set(reference(rows + 1), entry());
     await backend.close();
@@ -289,7 +288,7 @@ describe("expired rows", () => {
     await backend.exists(reference(0));
     await sleep(10);
     await backend.set(reference(1), expiredEntry());
-    await backend.setLink("old", reference(1), Date.now() - 1000);
+    await backend.setLinked(reference(1), expiredEntry(), "old");
     await vi.waitFor(() => expect(count(backend.path, "refcache_links")).toBe(0), 5000);
     expect(count(backend.path, "cache_entries")).toBe(0);
   });

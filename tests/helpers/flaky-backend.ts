@@ -1,6 +1,6 @@
 import { type CacheBackend, MemoryBackend, StoreUnavailableError } from "../../src/index.js";
 
-type Operation = "get" | "set" | "getLink" | "setLink";
+type Operation = "get" | "set" | "getLink" | "setLinked";
 
 /** A memory backend that fails on demand, as a store does that went away. */
 export class FlakyBackend extends MemoryBackend implements CacheBackend {
@@ -22,14 +22,14 @@ export class FlakyBackend extends MemoryBackend implements CacheBackend {
     return super.getLink(...args);
   }
 
-  override async setLink(...args: Parameters<MemoryBackend["setLink"]>) {
-    this.#check("setLink");
-    return super.setLink(...args);
+  override async setLinked(...args: Parameters<MemoryBackend["setLinked"]>) {
+    this.#check("setLinked");
+    return super.setLinked(...args);
   }
 
   /** Every operation fails from now on. */
   goDown(): void {
-    for (const operation of ["get", "set", "getLink", "setLink"] as const) this.down.add(operation);
+    for (const operation of ["get", "set", "getLink", "setLinked"] as const) this.down.add(operation);
   }
 
   #check(operation: Operation): void {

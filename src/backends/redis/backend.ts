@@ -43,7 +43,9 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
 
   /** See {@link CacheBackend.set}. One round trip. */
   async set(refId: string, entry: Entry): Promise<void> {
-    await this.#write(entryKey(refId), encodeEntry(entry), entry.expiresAt);
+    const text = encodeEntry(entry);
+    const [command, ...args] = writing(entryKey(refId), text, entry.expiresAt);
+    await this.#connection.run((client) => client.call(command, ...args), text.length);
   }
 
   /** See {@link CacheBackend.delete}. One round trip. */
@@ -96,9 +98,12 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
     return typeof reply === "string" ? reply : undefined;
   }
 
-  /** See {@link LinkStore.setLink}. */
-  async setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
-    await this.#write(linkKey(name), refId, expiresAt);
+  /** See {@link LinkStore.setLinked}. One round trip. */
+  async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
+    const text = encodeEntry(entry);
+    const { expiresAt } = entry;
+    const link = writing(linkKey(name), refId, expiresAt);
+    await this.#pipeline([writing(entryKey(refId), text, expiresAt), link], text.length);
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
@@ -117,22 +122,14 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
     }
   }
 
-  /** Stores a text under a key until a time in Unix ms; one that is past removes what was there. */
-  #write(key: string, text: string, expiresAt: number | null): Promise<unknown> {
-    const life = expiresAt === null ? Number.POSITIVE_INFINITY : Math.ceil(expiresAt - Date.now());
-    if (life <= 0) return this.#connection.run((client) => client.call("unlink", key));
-    const expiry = expiresAt === null ? [] : ["PX", life];
-    return this.#connection.run((client) => client.call("set", key, text, ...expiry), text.length);
-  }
-
   /** Sends commands at once. What a key of another type refuses has no reply; any other error is thrown. */
-  #pipeline(commands: RedisArgument[][]): Promise<unknown[]> {
+  #pipeline(commands: RedisArgument[][], bytes = 0): Promise<unknown[]> {
     return this.#connection.run(async (client) => {
       const replies = (await client.pipeline(commands).exec()) ?? [];
       const failed = replies.find(([error]) => error !== null && replyCode(error) !== "WRONGTYPE");
       if (failed !== undefined) throw failed[0];
       return replies.map(([error, reply]) => (error === null ? reply : undefined));
-    });
+    }, bytes);
   }
 
   async #headOfWhole(refId: string): Promise<EntryHead | undefined> {
@@ -194,6 +191,13 @@ function givenConnection(client: RedisClient, options: RedisBackendOptions): Con
 
 function live<H extends EntryHead>(head: H | undefined): H | undefined {
   return head === undefined || isExpired(head, Date.now()) ? undefined : head;
+}
+
+/** Stores a text under a key until a time in Unix ms; one that is past removes what was there. */
+function writing(key: string, text: string, expiresAt: number | null): [string, ...RedisArgument[]] {
+  if (expiresAt === null) return ["set", key, text];
+  const life = Math.ceil(expiresAt - Date.now());
+  return life > 0 ? ["set", key, text, "PX", life] : ["unlink", key];
 }
 
 function tailOf(key: string): RedisArgument[] {

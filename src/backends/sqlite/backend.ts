@@ -49,18 +49,7 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
 
   /** See {@link CacheBackend.set}. */
   set(refId: string, entry: Entry): Promise<void> {
-    return this.#run(({ set }) => {
-      const row = encodeRow(entry);
-      set.run(
-        refId,
-        row.value_json,
-        row.namespace,
-        row.policy_json,
-        row.created_at,
-        row.expires_at,
-        row.metadata_json,
-      );
-    });
+    return this.#run((statements) => writeEntry(statements, refId, entry));
   }
 
   /** See {@link CacheBackend.delete}. */
@@ -113,11 +102,14 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
     return this.#run(({ getLink }) => getLink.get(name, nowInSeconds())?.ref_id);
   }
 
-  /** See {@link LinkStore.setLink}. */
-  setLink(name: string, refId: string, expiresAt: number | null): Promise<void> {
-    return this.#run(({ setLink }) => {
-      setLink.run(name, refId, expiresAt === null ? null : expiresAt / 1000);
-    });
+  /** See {@link LinkStore.setLinked}. One transaction. */
+  setLinked(refId: string, entry: Entry, name: string): Promise<void> {
+    return this.#run((statements) =>
+      statements.transaction(() => {
+        writeEntry(statements, refId, entry);
+        statements.setLink.run(name, refId, entry.expiresAt === null ? null : entry.expiresAt / 1000);
+      }),
+    );
   }
 
   /** See {@link CacheBackend.close}. */
@@ -188,6 +180,12 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
     if (failure instanceof StoreUnusableError && this.path !== IN_MEMORY) this.#disconnect();
     return failure;
   }
+}
+
+function writeEntry({ set }: Statements, refId: string, entry: Entry): void {
+  const row = encodeRow(entry);
+  const { value_json, namespace, policy_json, created_at, expires_at, metadata_json } = row;
+  set.run(refId, value_json, namespace, policy_json, created_at, expires_at, metadata_json);
 }
 
 function scoped(statements: Statements, namespace: string | undefined): ScopedStatements {

@@ -9,6 +9,7 @@ export interface Database {
   prepare<Row>(sql: string): Statement<Row>;
   exec(sql: string): unknown;
   pragma(source: string): unknown;
+  transaction(run: (work: () => void) => void): { immediate(work: () => void): void };
   close(): unknown;
 }
 

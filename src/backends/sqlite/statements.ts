@@ -20,6 +20,8 @@ export interface ScopedStatements {
 
 /** Every statement of the store. Positional parameters are named in the order they are given. */
 export interface Statements {
+  /** Runs writes as one: all of them, or none. Takes the write lock first, so that it is busy before, not within. */
+  transaction(work: () => void): void;
   /** refId, now */
   readonly get: Statement<EntryRow>;
   /** refId, now */
@@ -49,7 +51,9 @@ const LIVE = "(expires_at IS NULL OR expires_at > ?)";
 
 /** Prepares every statement, once a connection. Throws where the tables have other columns. */
 export function prepareStatements(database: Database): Statements {
+  const atOnce = database.transaction((work) => work());
   return {
+    transaction: (work) => atOnce.immediate(work),
     get: database.prepare(`SELECT value_json, ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
     head: database.prepare(`SELECT ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
     exists: database.prepare(`SELECT 1 FROM cache_entries WHERE key = ? AND ${LIVE}`),

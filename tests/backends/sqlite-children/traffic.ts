@@ -23,8 +23,7 @@ process.stdout.write(JSON.stringify({ errors, missing, stall }));
 
 async function visit(refId: string, round: number): Promise<void> {
   try {
-    await backend.set(refId, entry({ namespace: name, value: "x".repeat(5000) }));
-    await backend.setLink(`link to ${refId}`, refId, null);
+    await backend.setLinked(refId, entry({ namespace: name, value: "x".repeat(5000) }), `link to ${refId}`);
     if ((await backend.get(refId)) === undefined) missing++;
     if (round % 10 === 0) for await (const _ of backend.heads(name));
     if (round % 2 === 0 && !(await backend.delete(refId))) missing++;
