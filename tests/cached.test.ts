@@ -10,7 +10,7 @@ import {
   StoreUnavailableError,
   ValueNotStorableError,
 } from "../src/index.js";
-import { collect } from "./helpers/collect.js";
+import { all } from "./helpers/entries.js";
 import { errorOf } from "./helpers/errors.js";
 import { FlakyBackend } from "./helpers/flaky-backend.js";
 import { recordingLogger } from "./helpers/recording-logger.js";
@@ -451,7 +451,7 @@ test("a value that cannot be stored is an error that names the path, and nothing
   const call = cache.cached("n")(async () => ({ index: new Map() }));
   await expect(call()).rejects.toMatchObject({ path: "$.index" });
   await expect(call()).rejects.toBeInstanceOf(ValueNotStorableError);
-  expect(await collect(cache.list())).toEqual([]);
+  expect(await all(cache.list())).toEqual([]);
 });
 
 test.each<[object, string]>([

@@ -12,7 +12,7 @@ import {
   ReferenceUnavailableError,
   ValueNotStorableError,
 } from "../src/index.js";
-import { collect } from "./helpers/collect.js";
+import { all } from "./helpers/entries.js";
 import { errorOf } from "./helpers/errors.js";
 
 const agent: Actor = { type: "agent", id: "a" };
@@ -57,7 +57,7 @@ describe("set", () => {
     await expect(cache.set("k", 1, { policy: { owner: 1 as never } })).rejects.toMatchObject({
       option: "policy.owner",
     });
-    expect(await collect(cache.list())).toEqual([]);
+    expect(await all(cache.list())).toEqual([]);
   });
 
   test("time to live: call over namespace over cache, within limits", async () => {
@@ -193,7 +193,7 @@ describe("unknown, expired, forbidden and malformed look the same", () => {
     expect(await cache.exists(refId, { actor: agent })).toBe(false);
     expect(await cache.delete(refId, { actor: agent })).toBe(false);
     expect(await cache.clear("public", { actor: agent })).toBe(0);
-    expect(await collect(cache.list({ actor: agent }))).toEqual([]);
+    expect(await all(cache.list({ actor: agent }))).toEqual([]);
     expect(await cache.exists(refId, { actor: user })).toBe(true);
     expect(await cache.delete(refId, { actor: user })).toBe(true);
   });
@@ -225,10 +225,10 @@ test("clear and list keep to exactly one namespace", async () => {
   const cache = new RefCache({ name: "calc" });
   for (const namespace of ["users", "usersAbc", "users:a", "user*", "public"])
     await cache.set("k", 1, { namespace });
-  expect(await collect(cache.list({ namespace: "users" }))).toHaveLength(1);
+  expect(await all(cache.list({ namespace: "users" }))).toHaveLength(1);
   expect(await cache.clear("users")).toBe(1);
   expect(await cache.clear("user*")).toBe(1);
-  expect((await collect(cache.list())).map(({ namespace }) => namespace).sort()).toEqual([
+  expect((await all(cache.list())).map(({ namespace }) => namespace).sort()).toEqual([
     "public",
     "users:a",
     "usersAbc",
@@ -251,7 +251,7 @@ test("a backend with nothing but the six operations is enough", async () => {
   const cache = new RefCache({ name: "calc", backend: plain });
   const { refId } = await cache.set("k", [1, 2]);
   expect((await cache.lookup("k"))?.refId).toBe(refId);
-  expect(await collect(cache.list())).toHaveLength(1);
+  expect(await all(cache.list())).toHaveLength(1);
   expect(await cache.exists(refId, { actor: agent })).toBe(true);
   let runs = 0;
   const call = cache.cached("n")(async function once() {
