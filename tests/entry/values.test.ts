@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeValue } from "../../src/entry/decode.js";
 import { encodeValue } from "../../src/entry/encode.js";
 import { LimitExceededError, ValueNotStorableError } from "../../src/errors.js";
+import { errorOf } from "../helpers/errors.js";
 
 const limits = { maxValueBytes: 1_000_000, maxDepth: 100 };
 const store = (value: unknown) => {
@@ -127,8 +128,8 @@ describe("refused with the path", () => {
     ["an object with toJSON", { a: { toJSON: () => 1 } }, "$.a.toJSON", "a function"],
     ["a getter that throws", withThrowingGetter, "$.rows[0].when", "throws"],
     ["a generator", [(function* () {})()], "$[0]", "instance of"],
-  ])("%s", (_name, value, path, problem) => {
-    const error = caught(() => encodeValue(value, limits));
+  ])("%s", async (_name, value, path, problem) => {
+    const error = await errorOf(() => encodeValue(value, limits));
     expect(error).toBeInstanceOf(ValueNotStorableError);
     expect(error).toMatchObject({ code: "value_not_storable", path });
     expect(error.message).toContain(problem);
@@ -136,8 +137,10 @@ describe("refused with the path", () => {
     expect(error.message).not.toContain("secret");
   });
 
-  test("nesting of 100,000 levels", () => {
-    expect(caught(() => encodeValue(nested(100_000), limits))).toMatchObject({ limit: "limits.maxDepth" });
+  test("nesting of 100,000 levels", async () => {
+    expect(await errorOf(() => encodeValue(nested(100_000), limits))).toMatchObject({
+      limit: "limits.maxDepth",
+    });
   });
 
   test("one level more than allowed, at the boundary", () => {
@@ -146,9 +149,9 @@ describe("refused with the path", () => {
     expect(() => encodeValue({ a: nested(100), n: 2n ** 60n }, limits)).toThrow(LimitExceededError);
   });
 
-  test("a text larger than allowed", () => {
+  test("a text larger than allowed", async () => {
     const text = "x".repeat(1_000_000);
-    expect(caught(() => encodeValue(text, limits))).toMatchObject({ limit: "limits.maxValueBytes" });
+    expect(await errorOf(() => encodeValue(text, limits))).toMatchObject({ limit: "limits.maxValueBytes" });
     expect(() => encodeValue(text.slice(2), limits)).not.toThrow();
   });
 
@@ -156,10 +159,10 @@ describe("refused with the path", () => {
     ["numbers", 1],
     ["bigints", 2n ** 60n],
     ["empty lists", []],
-  ])("a small graph that unfolds into 2^40 %s, before it is unfolded", (_name, leaf) => {
+  ])("a small graph that unfolds into 2^40 %s, before it is unfolded", async (_name, leaf) => {
     let graph: unknown = leaf;
     for (let level = 0; level < 40; level++) graph = [graph, graph];
-    expect(caught(() => encodeValue(graph, limits))).toMatchObject({ limit: "limits.maxValueBytes" });
+    expect(await errorOf(() => encodeValue(graph, limits))).toMatchObject({ limit: "limits.maxValueBytes" });
   });
 });
 
@@ -186,12 +189,3 @@ describe("what is learnt while writing", () => {
     expect(encodeValue([-0], limits).strictJson).toBe(true);
   });
 });
-
-function caught(run: () => unknown): Error {
-  try {
-    run();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("nothing was thrown");
-}

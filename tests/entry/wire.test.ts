@@ -11,6 +11,7 @@ import {
 } from "../../src/entry/wire.js";
 import { EntryUnreadableError } from "../../src/errors.js";
 import golden from "../golden/entries.json" with { type: "json" };
+import { errorOf } from "../helpers/errors.js";
 
 const REF = "calculator:0123456789abcdef";
 const first = golden[0];
@@ -164,8 +165,8 @@ describe("refuses, closed rather than open", () => {
     ["a text as a time", text({ expires_at: "tomorrow" })],
     ["a time of NaN", text({ created_at: 1 }).replace('"created_at":1', '"created_at":NaN')],
     ["namespace: null", text({ namespace: null })],
-  ])("%s", (_name, entry) => {
-    const error = caught(() => decodeEntry(REF, entry));
+  ])("%s", async (_name, entry) => {
+    const error = await errorOf(() => decodeEntry(REF, entry));
     expect(error).toBeInstanceOf(EntryUnreadableError);
     expect(error).toMatchObject({ code: "entry_unreadable", refId: REF });
     expect(error.message).toContain("calculator:0123…");
@@ -185,9 +186,9 @@ describe("refuses, closed rather than open", () => {
     }
   });
 
-  test("a value that is no JSON, when it is read", () => {
+  test("a value that is no JSON, when it is read", async () => {
     const entry = decodeRow(REF, { ...first.sqlite_row, value_json: "secret-canary" });
-    const error = caught(() => readValue(REF, entry));
+    const error = await errorOf(() => readValue(REF, entry));
     expect(error).toBeInstanceOf(EntryUnreadableError);
     expect(inspect(error, { depth: Infinity })).not.toContain("secret-canary");
   });
@@ -198,12 +199,3 @@ describe("refuses, closed rather than open", () => {
     }
   });
 });
-
-function caught(run: () => unknown): Error {
-  try {
-    run();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("nothing was thrown");
-}

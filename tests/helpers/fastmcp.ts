@@ -1,22 +1,13 @@
-import { type AddressInfo, createServer } from "node:net";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { FastMCP, type FastMCPSessionAuth, type Logger } from "fastmcp";
 import { onTestFinished } from "vitest";
+import { freePort } from "./redis-server.js";
 
 const silent = () => {};
 
 /** FastMCP's own logger writes to stdout. */
 export const quietLogger: Logger = { debug: silent, error: silent, info: silent, log: silent, warn: silent };
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A server that tests may add to. */
 export function makeServer<T extends FastMCPSessionAuth = FastMCPSessionAuth>(
