@@ -1,6 +1,6 @@
 // Packs the package and uses the tarball as a stranger would: in an empty project without optional peers.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,6 +48,26 @@ export const load: (args: { id: string }) => Promise<unknown> = new Tools().load
 void primes({ count: "3" });
 `;
 
+const WITH_FASTMCP = `
+import { FastMCP } from "fastmcp";
+import { RefCache } from "mcp-refcache";
+import { refCacheInstructions, withRefCache } from "mcp-refcache/fastmcp";
+import { z } from "zod";
+
+const cache = new RefCache({ name: "typed" });
+const server = withRefCache(new FastMCP<{ user: string }>({ name: "Typed", version: "1.0.0", instructions: refCacheInstructions(cache) }), cache, {
+  actor: ({ session }) => ({ type: "agent", id: session?.user ?? "nobody" }),
+});
+server.addTool({
+  name: "typed",
+  parameters: z.object({ count: z.number() }),
+  execute: cache.cached("n")(async ({ count }, { session, signal }) => {
+    signal.throwIfAborted();
+    return [count.toFixed(), session?.user];
+  }),
+});
+`;
+
 const project = mkdtempSync(join(tmpdir(), "mcp-refcache-pack-"));
 try {
   const [{ filename, files }] = JSON.parse(
@@ -74,6 +94,10 @@ try {
   ];
   run(bin("tsc"), [...strict, "typed.ts"], project);
   console.log("type-checks without any optional peer, declarations included");
+  symlinkSync(join(root, "node_modules", "fastmcp"), join(project, "node_modules", "fastmcp"));
+  writeFileSync(join(project, "with-fastmcp.ts"), WITH_FASTMCP);
+  run(bin("tsc"), [...strict, "--skipLibCheck", "with-fastmcp.ts"], project);
+  console.log("type-checks with fastmcp: arguments, context and session are inferred");
   run(bin("publint"), ["--strict", join(project, filename)], root);
   run(bin("attw"), ["--profile", "esm-only", "--format", "ascii", join(project, filename)], root);
   console.log("publint and attw find nothing");

@@ -36,6 +36,7 @@ export interface WholeAnswer<T = unknown> extends AnswerBase {
   size: number;
   message?: string;
   value: Stored<T>;
+  preview?: undefined;
 }
 
 /** The answer for a large value: a bounded part of it, and how to get the rest. */
@@ -51,12 +52,15 @@ export interface PreviewAnswer extends AnswerBase {
   original_size: number;
   preview_size: number;
   preview: unknown;
+  value?: undefined;
 }
 
 /** The answer for a caller who may use the value and not see it. */
 export interface HiddenAnswer extends AnswerBase {
   is_complete: false;
   message: string;
+  preview?: undefined;
+  value?: undefined;
 }
 
 /** What a caller gets back: the value, or a reference with a preview. The members are the wire's, in snake_case. */
@@ -67,8 +71,8 @@ export interface Result {
   /** `null` when it could not be stored. */
   readonly refId: string | null;
   readonly entry: Entry;
-  /** The value itself where it is at hand, to spare parsing it again; only read. */
-  readonly live?: unknown;
+  /** The preview where it was made beforehand, of the value as the tool returned it. */
+  readonly preview?: Preview | undefined;
 }
 
 /** How to answer. Sizes are in the unit of the measure. */
@@ -82,6 +86,8 @@ export interface AnswerRequest {
   readonly page?: number | undefined;
   readonly pageSize?: number | undefined;
   readonly maxPageSize: number;
+  /** What the caller asked for, under the names of `get_cached_result`; the next page must be asked for alike. */
+  readonly repeat: { readonly page_size?: number | undefined; readonly max_size?: number | undefined };
 }
 
 /**
@@ -130,7 +136,7 @@ const MOST_CHARACTERS_PER_UNIT = 8;
 function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> | undefined {
   const { json, metadata } = result.entry;
   const limit = request.maxFullSize ?? request.maxSize;
-  if (json.length > limit * MOST_CHARACTERS_PER_UNIT) return undefined;
+  if (isSurelyLarge(json, limit)) return undefined;
   const read = readValue(result.refId ?? NO_REFERENCE, result.entry);
   const value = metadata.strictJson === true ? read : strictJson(read);
   const size = request.measure.count(metadata.strictJson === true ? json : JSON.stringify(value));
@@ -145,19 +151,33 @@ function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> 
   };
 }
 
+function isSurelyLarge(json: string, limit: number): boolean {
+  return json.length > limit * MOST_CHARACTERS_PER_UNIT;
+}
+
+/**
+ * The preview of a value at hand, where it is surely too large to be shown whole: it spares parsing the value, and
+ * must be made before the tool goes on with it.
+ */
+export function previewAtOnce(value: unknown, { json }: Entry, request: AnswerRequest): Preview | undefined {
+  return isSurelyLarge(json, request.maxSize) ? copyOf(previewOf(value, request)) : undefined;
+}
+
+function previewOf(value: unknown, request: AnswerRequest): Preview {
+  return makePreview(value, { ...request, strategy: request.preview });
+}
+
+/** Parts of a preview are parts of the value it was made of; and each caller gets a copy of its own. */
+function copyOf(made: Preview): Preview {
+  return { ...made, preview: JSON.parse(JSON.stringify(made.preview)) };
+}
+
 function previewAnswer(result: Result, request: AnswerRequest): PreviewAnswer {
   const { json } = result.entry;
-  const { measure, page, pageSize, maxSize, maxPageSize } = request;
-  const strategy = page === undefined && pageSize === undefined ? request.preview : "paginate";
-  const value = "live" in result ? result.live : readValue(result.refId ?? NO_REFERENCE, result.entry);
-  const made = makePreview(value, {
-    strategy,
-    measure,
-    maxSize,
-    maxPageSize,
-    ...(page === undefined ? {} : { page }),
-    ...(pageSize === undefined ? {} : { pageSize }),
-  });
+  const { measure } = request;
+  const made = result.preview
+    ? copyOf(result.preview)
+    : previewOf(readValue(result.refId ?? NO_REFERENCE, result.entry), request);
   const original = approximateSize(measure, json);
   return {
     ...commonPart(result),
@@ -194,7 +214,7 @@ function describe(made: Preview, result: Result, request: AnswerRequest, origina
       `In full it is about ${original} ${request.measure.unit}; at most ${request.maxFullSize} are shown.`,
     );
   }
-  parts.push(result.refId === null ? NOT_STORED : howToGoOn(made));
+  parts.push(result.refId === null ? NOT_STORED : howToGoOn(made, request));
   return parts.join(" ");
 }
 
@@ -212,10 +232,11 @@ function rangeOf({ from = 0, to = from, count }: Preview["shown"]): string {
   return count === 0 ? "0" : `${from + 1}-${to}`;
 }
 
-function howToGoOn({ page, totalPages }: Preview): string {
-  const next = page === undefined ? 1 : page + 1;
+function howToGoOn({ page, totalPages }: Preview, { repeat }: AnswerRequest): string {
   const use = "Pass ref_id in place of the data to use all of it in another tool.";
-  return totalPages !== undefined && next > totalPages
-    ? use
-    : `Read on: get_cached_result(ref_id, page=${next}). ${use}`;
+  const next = page === undefined ? 1 : page + 1;
+  if (totalPages !== undefined && next > totalPages) return use;
+  const alike = page === undefined ? [] : Object.entries(repeat).filter(([, value]) => value !== undefined);
+  const options = [["page", next], ...alike].map(([name, value]) => `, ${name}=${value}`).join("");
+  return `Read on: get_cached_result(ref_id${options}). ${use}`;
 }

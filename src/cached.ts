@@ -1,17 +1,40 @@
 import { nanoid } from "nanoid";
 import { z } from "zod";
 import { type Actor, actorText } from "./access/actor.js";
+import { isPermitted } from "./access/checker.js";
 import { currentActor } from "./access/current.js";
 import { checkNamespace } from "./access/namespace.js";
 import { Permission } from "./access/permission.js";
 import { makePolicy, type Policy } from "./access/policy.js";
-import { type Answer, makeAnswer, type Result } from "./answer.js";
+import {
+  type Answer,
+  type AnswerRequest,
+  isAnswer,
+  makeAnswer,
+  previewAtOnce,
+  type Result,
+} from "./answer.js";
 import type { Duration } from "./duration.js";
+import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
-import { ConfigurationError, ReferenceUnavailableError, StoreError } from "./errors.js";
+import {
+  ConfigurationError,
+  EntryUnreadableError,
+  HiddenArgumentError,
+  ReferenceUnavailableError,
+  StoreError,
+  ValueNotStorableError,
+} from "./errors.js";
 import { fingerprint, memoName } from "./memo.js";
-import { checkShape, type PreviewOptions, type ResolvedOptions, resolveTtl } from "./options.js";
-import { type Resolution, resolveReferences } from "./resolution.js";
+import {
+  checkShape,
+  type PreviewOptions,
+  previewShape,
+  type ResolvedOptions,
+  resolveTtl,
+} from "./options.js";
+import { type FetchEntry, resolveReferences } from "./resolution.js";
+import { SingleFlight } from "./single-flight.js";
 
 /** How one cached function differs from its namespace. */
 export interface CachedOptions extends PreviewOptions {
@@ -21,8 +44,8 @@ export interface CachedOptions extends PreviewOptions {
   /** `"user"` (default): a result is found again by the same principal only. `"shared"`: by everybody. */
   readonly scope?: "user" | "shared" | undefined;
   /**
-   * What tells one call from another, in place of the arguments; gets the function's own parameters. `false`: every
-   * call runs, as for random numbers.
+   * What tells one call from another, in place of the arguments; gets the function's parameters as the function
+   * does. `false`: every call runs, as for random numbers.
    */
   readonly key?: false | ((this: never, ...params: never[]) => string) | undefined;
   /** The name under which results are found again. Default: the tool's, the method's or the function's. */
@@ -47,8 +70,7 @@ export interface Call {
 const schema = z.strictObject({
   ttl: z.union([z.number(), z.string()]).nullable().optional(),
   policy: z.looseObject({}).optional(),
-  preview: z.enum(["sample", "paginate", "truncate"]).optional(),
-  maxSize: z.int().min(10).optional(),
+  ...previewShape,
   scope: z.enum(["user", "shared"]).optional(),
   key: z
     .custom((value) => value === false || typeof value === "function", {
@@ -59,6 +81,13 @@ const schema = z.strictObject({
   resolveRefs: z.union([z.boolean(), z.array(z.string())]).optional(),
 });
 
+/** The parameters a function is called with, and what their references were. */
+interface Prepared {
+  readonly params: readonly unknown[];
+  /** Look-alikes that stayed texts, since they lead to nothing that this caller may use. */
+  readonly missing: readonly string[];
+}
+
 /**
  * A function whose results are kept and answered by reference: resolves the references in its arguments, runs
  * once for equal calls, stores what it returns, and answers.
@@ -68,10 +97,12 @@ export class CachedFunction {
   readonly #cache: ResolvedOptions;
   readonly #namespace: string;
   readonly #options: CachedOptions;
+  readonly #policy: Policy;
   readonly #function: (...params: never[]) => unknown;
-  readonly #running = new Map<string, Promise<Result>>();
-  #source: string | undefined;
-  #warned = false;
+  readonly #flights = new SingleFlight<Result>();
+  readonly #warnings = new Set<string>();
+  readonly #anonymous = nanoid();
+  readonly #source: string;
 
   /** @throws {ConfigurationError} naming the option that is not acceptable. */
   constructor(
@@ -84,9 +115,13 @@ export class CachedFunction {
     this.#store = store;
     this.#cache = cache;
     this.#namespace = checkNamespace(namespace);
-    checkCachedOptions(options, cache);
+    checkShape(schema, options);
     this.#options = options;
+    this.#policy = makePolicy(options.policy ?? {}, "policy", store.settings(namespace).policy);
     this.#function = fn;
+    const source = fn.toString();
+    this.#source = source.includes("[native code]") ? this.#anonymous : fingerprint(source); // a bound function hides its own
+    this.ttl; // refused now rather than at the first call
   }
 
   /** The name the function was given, or an empty text. */
@@ -113,119 +148,128 @@ export class CachedFunction {
    */
   async call(call: Call): Promise<Answer> {
     const actor = currentActor();
-    const params = await this.#resolve(call, actor);
-    const result = await this.#once(this.#memoName(call, actor), call, (memo) =>
-      this.#produce(call, params, memo),
-    );
-    return this.#answer(result, actor);
+    const prepared = await this.#prepare(call, actor);
+    const memo = this.#memoName(call, prepared, actor);
+    const run = () => this.#produce(call, prepared.params, memo, actor);
+    const result = memo === undefined ? await run() : await this.#flights.run(memo, call.signal, run);
+    return makeAnswer(result, this.#request(actor));
   }
 
-  /** The parameters with their references replaced, and the first one validated where the call asks for it. */
-  async #resolve(call: Call, actor: Actor): Promise<readonly unknown[]> {
-    const { value, missing } = await this.#resolveArguments(call, actor);
-    const params = value as unknown[];
-    if (call.validate === undefined) return params;
+  /** Puts values where references are, and validates the first parameter where the call asks for it. */
+  async #prepare(call: Call, actor: Actor): Promise<Prepared> {
+    if (this.resolveRefs === false) return { params: call.params, missing: [] };
+    let isHidden = false;
+    const fetch = async (refId: string) => {
+      const entry = await this.#store.find(refId, actor, Permission.EXECUTE);
+      if (entry !== undefined && !isPermitted(actor, Permission.READ, entry.policy)) isHidden = true;
+      return entry;
+    };
+    const { params, missing } = await this.#resolve(call, fetch);
     try {
-      return [await call.validate(params[0]), ...params.slice(1)];
+      const validated = call.validate === undefined ? params[0] : await call.validate(params[0]);
+      return { params: call.validate === undefined ? params : [validated, ...params.slice(1)], missing };
     } catch (error) {
-      throw missing.length > 0 ? new ReferenceUnavailableError() : error;
+      if (missing.length > 0) throw new ReferenceUnavailableError();
+      throw isHidden ? new HiddenArgumentError() : error;
     }
   }
 
-  async #resolveArguments(call: Call, actor: Actor): Promise<Resolution> {
-    const { resolveRefs } = this;
-    if (resolveRefs === false) return { value: call.params, used: [], missing: [] };
-    const fetch = (refId: string) => this.#store.find(refId, actor, Permission.EXECUTE);
+  async #resolve(call: Call, fetch: FetchEntry): Promise<Prepared> {
+    const { limits } = this.#cache;
     const keyed = call.params.slice(0, call.keyed);
-    const chosen = resolveRefs === true ? keyed : [pickMembers(keyed[0], resolveRefs)];
-    const resolution = await resolveReferences(chosen, fetch, this.#cache.limits);
-    if (resolution.used.length === 0) return { ...resolution, value: call.params };
-    const resolved = resolution.value as unknown[];
-    const first = resolveRefs === true ? resolved : [{ ...(keyed[0] as object), ...(resolved[0] as object) }];
-    return { ...resolution, value: [...first, ...call.params.slice(first.length)] };
+    if (this.resolveRefs === true) {
+      const { value, missing } = await resolveReferences(keyed, fetch, limits);
+      return { params: [...(value as unknown[]), ...call.params.slice(keyed.length)], missing };
+    }
+    const members = pickMembers(keyed[0], this.resolveRefs || []);
+    const { value, missing } = await resolveReferences(members, fetch, limits);
+    const first =
+      Object.keys(members).length === 0 ? keyed[0] : { ...(keyed[0] as object), ...(value as object) };
+    return { params: [first, ...call.params.slice(1)], missing };
   }
 
-  #memoName(call: Call, actor: Actor): string | undefined {
+  #memoName(call: Call, { params, missing }: Prepared, actor: Actor): string | undefined {
     const { key, scope } = this.#options;
     if (key === false) return undefined;
-    const args = key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call);
     const name = memoName({
       cacheName: this.#cache.name,
       namespace: this.#namespace,
       tool: this.#identity(call),
       principal: scope === "shared" ? "*" : actorText(actor),
-      args,
+      policy: this.#policy,
+      args: key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call.self, params),
+      missing,
     });
-    if (name === undefined) this.#warnOnce(call);
+    if (name === undefined) this.#warnOnce(call, "its arguments are not plain data. Give the option key");
     return name;
   }
 
-  #ownKey(key: (this: never, ...params: never[]) => string, call: Call): string {
-    const text: unknown = Reflect.apply(key, call.self, call.params);
+  #ownKey(
+    key: (this: never, ...params: never[]) => string,
+    self: unknown,
+    params: readonly unknown[],
+  ): string {
+    const text: unknown = Reflect.apply(key, self, params);
     if (typeof text === "string") return text;
     throw new ConfigurationError("key", "must return a text");
   }
 
   /**
-   * Names given on purpose stand alone; others are joined by the function's source, so that two functions which
-   * happen to share a name do not share results, nor two versions of one.
+   * Names given on purpose stand alone. Others are joined by the function's source, so that two functions which
+   * happen to share a name do not share results, nor two versions of one; of two closures of one source, the
+   * second is known to this process only.
    */
   #identity(call: Call): string {
     if (this.#options.name !== undefined) return this.#options.name;
     const name = call.tool ?? this.#function.name;
-    this.#source ??= name === "" ? nanoid() : fingerprint(this.#function.toString());
-    return `${name}#${this.#source}`;
+    const identity = `${name}#${this.#source}`;
+    if (name === "") return this.#anonymous;
+    if (this.#store.claimName(`${this.#namespace} ${identity}`, this.#function)) return identity;
+    this.#warnOnce(call, "another function of the same name and source came first. Give the option name");
+    return this.#anonymous;
   }
 
-  #warnOnce(call: Call): void {
-    if (this.#warned) return;
-    this.#warned = true;
+  #warnOnce(call: Call, reason: string): void {
+    if (this.#warnings.has(reason)) return;
+    this.#warnings.add(reason);
     const name = call.tool ?? this.#function.name;
-    this.#cache.logger.warn(
-      `Results of ${name} are not found again: its arguments are not plain data. Give the option key.`,
-    );
+    this.#cache.logger.warn(`Results of ${name} may not be found again: ${reason}.`);
   }
 
-  /** Runs once for calls of one name at a time. A caller whose leader was cancelled does not share its fate. */
-  async #once(
-    memo: string | undefined,
+  async #produce(
     call: Call,
-    run: (memo?: string) => Promise<Result>,
+    params: readonly unknown[],
+    memo: string | undefined,
+    actor: Actor,
   ): Promise<Result> {
-    if (memo === undefined) return run();
-    const running = this.#running.get(memo);
-    if (running === undefined) return this.#lead(memo, run);
-    try {
-      return await running;
-    } catch (error) {
-      if (!isAbort(error) || call.signal?.aborted === true) throw error;
-      return this.#once(memo, call, run);
-    }
-  }
-
-  async #lead(memo: string, run: (memo: string) => Promise<Result>): Promise<Result> {
-    const result = run(memo).finally(() => this.#running.delete(memo));
-    this.#running.set(memo, result);
-    return result;
-  }
-
-  async #produce(call: Call, params: readonly unknown[], memo?: string): Promise<Result> {
     const known = memo === undefined ? undefined : await this.#recall(memo);
     if (known !== undefined) return known;
-    const generation = this.#store.generation(this.#namespace);
-    const live: unknown = await Reflect.apply(this.#function, call.self, params);
-    const { ttl, policy } = this.#options;
-    const toolName = call.tool ?? (this.#function.name || undefined);
-    const entry = this.#store.make(live, { namespace: this.#namespace, ttl, policy, toolName });
-    const isCurrent = generation === this.#store.generation(this.#namespace);
-    const refId = await this.#keep(() => this.#store.save(entry, isCurrent ? memo : undefined));
-    return { refId: refId ?? null, entry, live };
+    const { generation } = this.#store;
+    const value: unknown = await Reflect.apply(this.#function, call.self, params);
+    const entry = this.#makeEntry(call, value);
+    const preview = previewAtOnce(value, entry, this.#request(actor));
+    const name = generation === this.#store.generation ? memo : undefined;
+    const refId = await this.#keep(() => this.#store.save(entry, name));
+    return { refId: refId ?? null, entry, preview };
   }
 
+  #makeEntry(call: Call, value: unknown): Entry {
+    if (isAnswer(value)) {
+      throw new ValueNotStorableError(
+        "$",
+        "it is an answer already; resolve its ref_id and return the value",
+      );
+    }
+    const { ttl } = this.#options;
+    const toolName = call.tool ?? (this.#function.name || undefined);
+    return this.#store.make(value, { namespace: this.#namespace, ttl, policy: this.#policy, toolName });
+  }
+
+  /** An earlier result, if it is still there; one that cannot be read is made again. */
   async #recall(memo: string): Promise<Result | undefined> {
     return this.#keep(async () => {
       const refId = await this.#store.follow(memo);
-      const entry = refId === undefined ? undefined : await this.#store.backend.get(refId);
+      const entry = refId === undefined ? undefined : await this.#store.backend.get(refId).catch(unreadable);
       return refId === undefined || entry === undefined ? undefined : { refId, entry };
     });
   }
@@ -241,23 +285,19 @@ export class CachedFunction {
     }
   }
 
-  #answer(result: Result, actor: Actor): Answer {
+  #request(actor: Actor): AnswerRequest {
     const settings = this.#store.settings(this.#namespace);
     const { limits, measure } = this.#cache;
-    return makeAnswer(result, {
+    const { preview, maxSize } = this.#options;
+    return {
       actor,
       measure,
-      preview: this.#options.preview ?? settings.preview,
-      maxSize: Math.min(this.#options.maxSize ?? settings.maxSize, limits.maxPreviewSize),
+      preview: preview ?? settings.preview,
+      maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
       maxPageSize: limits.maxPageSize,
-    });
+      repeat: { max_size: maxSize },
+    };
   }
-}
-
-function checkCachedOptions(options: CachedOptions, { limits, defaults }: ResolvedOptions): void {
-  checkShape(schema, options);
-  if (options.ttl !== undefined) resolveTtl(options.ttl, limits, "ttl");
-  if (options.policy !== undefined) makePolicy(options.policy, "policy", defaults.policy);
 }
 
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {
@@ -265,6 +305,7 @@ function pickMembers(args: unknown, members: readonly string[]): Record<string, 
   return Object.fromEntries(given.filter(([member]) => members.includes(member)));
 }
 
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === "AbortError";
+function unreadable(error: unknown): undefined {
+  if (error instanceof EntryUnreadableError) return undefined;
+  throw error;
 }

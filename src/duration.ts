@@ -4,6 +4,8 @@ import { ConfigurationError } from "./errors.js";
 export type Duration = number | string;
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** A hundred years; much more could not be written as a date. */
+const LONGEST = 36_500 * 86_400_000;
 const TEXT = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 
 /**
@@ -12,11 +14,10 @@ const TEXT = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
  */
 export function parseDuration(duration: unknown, option: string): number {
   const milliseconds = typeof duration === "string" ? readText(duration) : duration;
-  if (typeof milliseconds === "number" && Number.isFinite(milliseconds) && milliseconds > 0)
-    return milliseconds;
+  if (typeof milliseconds === "number" && milliseconds > 0 && milliseconds <= LONGEST) return milliseconds;
   throw new ConfigurationError(
     option,
-    'must be a positive number of milliseconds or a text such as "90s" or "1h"',
+    'must be a number of milliseconds or a text such as "90s" or "1h", above zero and at most 36500 days',
   );
 }
 

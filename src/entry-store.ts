@@ -8,7 +8,7 @@ import { type CacheBackend, hasLinks, type LinkStore } from "./backends/backend.
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import type { Entry } from "./entry/entry.js";
-import { ReferenceUnavailableError } from "./errors.js";
+import { EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 
@@ -28,7 +28,7 @@ export class EntryStore {
   readonly backend: CacheBackend;
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
-  readonly #generations = new Map<string, number>();
+  readonly #functions = new Map<string, object>();
   #generation = 0;
 
   constructor(options: ResolvedOptions) {
@@ -79,8 +79,18 @@ export class EntryStore {
    */
   async find(refId: string, actor: Actor, required: Permissions): Promise<Entry | undefined> {
     if (!isReference(refId)) return undefined;
-    const entry = await this.backend.get(refId);
+    const entry = await this.#readable(refId, actor);
     return entry !== undefined && isPermitted(actor, required, entry.policy) ? entry : undefined;
+  }
+
+  /** Whose an unreadable entry is cannot be told, so only the server itself learns that there is one. */
+  async #readable(refId: string, actor: Actor): Promise<Entry | undefined> {
+    try {
+      return await this.backend.get(refId);
+    } catch (error) {
+      if (error instanceof EntryUnreadableError && actor.type !== "system") return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -98,16 +108,24 @@ export class EntryStore {
     return this.#links.getLink(name);
   }
 
-  /** Removes one namespace, or all; a result whose run began before is not remembered afterwards. */
-  async clear(namespace?: string): Promise<number> {
-    if (namespace === undefined) this.#generation++;
-    else this.#generations.set(namespace, (this.#generations.get(namespace) ?? 0) + 1);
-    return this.backend.clear(namespace);
+  /** To be called before anything is cleared: a result whose run began earlier is not found again afterwards. */
+  startGeneration(): void {
+    this.#generation++;
   }
 
-  /** Changes whenever the namespace is cleared by this process. */
-  generation(namespace: string): number {
-    return this.#generation + (this.#generations.get(namespace) ?? 0);
+  /** Changes whenever this process clears something. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /**
+   * Tells whether a name stands for a function: it goes to the first that asks. Two functions of one name and one
+   * source may still differ in what they close over.
+   */
+  claimName(name: string, fn: object): boolean {
+    const owner = this.#functions.get(name) ?? fn;
+    this.#functions.set(name, owner);
+    return owner === fn;
   }
 }
 

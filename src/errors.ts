@@ -53,12 +53,15 @@ export class ReferenceUnavailableError extends RefCacheError {
   }
 }
 
-/** Thrown when an operation other than reading is refused by policy, for an entry its caller may know of. */
-export class PermissionDeniedError extends RefCacheError {
-  readonly code = "permission_denied";
+/**
+ * Thrown when what a reference stands for does not fit a tool's parameters, and its caller may not see it: the
+ * schema's own message might quote it.
+ */
+export class HiddenArgumentError extends RefCacheError {
+  readonly code = "invalid_arguments";
 
-  constructor(operation: string) {
-    super(`You may not ${operation} here. Ask the owner of the namespace for the permission.`);
+  constructor() {
+    super("A value that you may use but not see does not fit this tool's parameters.");
   }
 }
 

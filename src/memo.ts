@@ -9,8 +9,12 @@ export interface CallIdentity {
   readonly tool: string;
   /** On whose behalf, as `type:id`; `*` where results are shared. */
   readonly principal: string;
+  /** The policy that the result gets: a changed one must not be answered from under the old. */
+  readonly policy: object;
   /** The arguments as they came, references standing for themselves; or the text that `key` made of them. */
   readonly args: unknown;
+  /** Look-alikes of references that stayed texts for this caller. */
+  readonly missing: readonly string[];
 }
 
 /**
@@ -18,8 +22,7 @@ export interface CallIdentity {
  * @returns `undefined` when the arguments hold something that cannot be told apart from its like.
  */
 export function memoName(identity: CallIdentity): string | undefined {
-  const { cacheName, namespace, tool, principal, args } = identity;
-  const text = canonical([cacheName, namespace, tool, principal, args], MOST_LEVELS);
+  const text = canonical(identity, MOST_LEVELS);
   return text === undefined ? undefined : `memo:${digest(text)}`;
 }
 

@@ -106,13 +106,17 @@ const DEFAULT_LIMITS: Limits = {
   maxTtl: null,
 };
 
+/** An hour, in milliseconds. */
+const ORDINARY_TTL = 3_600_000;
+
 /** Below this, not even a preview of nothing is sure to fit. */
 const SMALLEST_PREVIEW = 10;
 
 const positive = z.int().positive();
 const previewSize = z.int().min(SMALLEST_PREVIEW);
 const duration = z.union([z.number(), z.string()]);
-const level = {
+/** What {@link PreviewOptions} must be, on whatever level. */
+export const previewShape = {
   preview: z.enum(["sample", "paginate", "truncate"]).optional(),
   maxSize: previewSize.optional(),
 };
@@ -141,11 +145,11 @@ const schema = z.strictObject({
       z.strictObject({
         ttl: duration.nullable().optional(),
         policy: z.looseObject({}).optional(),
-        ...level,
+        ...previewShape,
       }),
     )
     .optional(),
-  ...level,
+  ...previewShape,
   limits: z
     .strictObject({
       maxValueBytes: positive,
@@ -219,18 +223,20 @@ export function resolveTtl(ttl: Duration | null, limits: ResolvedLimits, option:
 }
 
 function resolveLimits(limits: Partial<Limits>): ResolvedLimits {
-  const all = { ...DEFAULT_LIMITS, ...limits };
-  return {
-    ...all,
-    minTtl: parseDuration(all.minTtl, "limits.minTtl"),
-    maxTtl: all.maxTtl === null ? null : parseDuration(all.maxTtl, "limits.maxTtl"),
-  };
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
+  const all: Limits = { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
+  const minTtl = parseDuration(all.minTtl, "limits.minTtl");
+  const maxTtl = all.maxTtl === null ? null : parseDuration(all.maxTtl, "limits.maxTtl");
+  if (maxTtl !== null && maxTtl < minTtl)
+    throw new ConfigurationError("limits.maxTtl", "is below limits.minTtl");
+  return { ...all, minTtl, maxTtl };
 }
 
 function resolveDefaults(options: RefCacheOptions, limits: ResolvedLimits): NamespaceSettings {
-  const ttl = options.defaultTtl === undefined ? "1h" : options.defaultTtl;
+  const { minTtl, maxTtl } = limits;
+  const ordinary = Math.max(minTtl, Math.min(ORDINARY_TTL, maxTtl ?? ORDINARY_TTL));
   return {
-    ttl: resolveTtl(ttl, limits, "defaultTtl"),
+    ttl: options.defaultTtl === undefined ? ordinary : resolveTtl(options.defaultTtl, limits, "defaultTtl"),
     policy: makePolicy(options.defaultPolicy ?? {}, "defaultPolicy", DEFAULT_POLICY),
     preview: options.preview ?? "sample",
     maxSize: options.maxSize ?? 1000,
@@ -245,6 +251,7 @@ function resolveNamespaces(
   const resolved = new Map<string, NamespaceSettings>();
   for (const [name, { ttl, policy, ...preview }] of Object.entries(namespaces)) {
     const option = `namespaces[${JSON.stringify(name)}]`;
+    if (/\*(?!$)|(?<!:)\*$/.test(name)) throw new ConfigurationError(option, "may hold * only as prefix:*");
     resolved.set(checkNamespace(name, option), {
       ttl: ttl === undefined ? defaults.ttl : resolveTtl(ttl, limits, `${option}.ttl`),
       policy: makePolicy(policy ?? {}, `${option}.policy`, defaults.policy),

@@ -1,4 +1,5 @@
-import type { Actor } from "./access/actor.js";
+import { z } from "zod";
+import { type Actor, checkActor } from "./access/actor.js";
 import { isPermitted } from "./access/checker.js";
 import { currentActor } from "./access/current.js";
 import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
@@ -15,14 +16,16 @@ import { EntryStore } from "./entry-store.js";
 import { ConfigurationError, EntryUnreadableError } from "./errors.js";
 import { keyName } from "./memo.js";
 import {
+  checkShape,
   type PreviewOptions,
+  previewShape,
   type RefCacheOptions,
   type ResolvedLimits,
   type ResolvedOptions,
   resolveOptions,
 } from "./options.js";
 import type { SizeMeasure } from "./preview/measure.js";
-import type { RefId } from "./reference.js";
+import { isReference, type RefId } from "./reference.js";
 
 /** A stored value by name, with what may be told of it. */
 export interface Reference {
@@ -42,7 +45,7 @@ export interface Reference {
 
 /** Who asks. Default: the actor of the running call, or the server itself outside any. */
 export interface ActorOptions {
-  readonly actor?: Actor | undefined;
+  readonly actor?: Actor;
 }
 
 /** Options of {@link RefCache.set}. */
@@ -141,6 +144,8 @@ export class RefCache {
    */
   async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T>> {
     const actor = actorOf(options);
+    const { preview, maxSize, page, pageSize } = options;
+    checkShape(previewOptions, { preview, maxSize });
     const entry = await this.#store.read(refId, actor, Permission.READ);
     const settings = this.#store.settings(entry.namespace);
     const { limits, measure } = this.#options;
@@ -149,12 +154,13 @@ export class RefCache {
       {
         actor,
         measure,
-        preview: options.preview ?? settings.preview,
-        maxSize: Math.min(checkMaxSize(options.maxSize) ?? settings.maxSize, limits.maxPreviewSize),
+        preview: preview ?? settings.preview,
+        maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
         maxFullSize: options.full === true ? limits.maxFullSize : undefined,
-        page: options.page,
-        pageSize: options.pageSize,
+        page,
+        pageSize,
         maxPageSize: limits.maxPageSize,
+        repeat: { page_size: pageSize, max_size: maxSize },
       },
     );
   }
@@ -171,6 +177,7 @@ export class RefCache {
   /** Removes an entry. Needs DELETE; tells whether there was one to remove. */
   async delete(refId: RefId, options: ActorOptions = {}): Promise<boolean> {
     const actor = actorOf(options);
+    if (!isReference(refId)) return false;
     if (actor.type !== "system" && (await this.#store.find(refId, actor, Permission.DELETE)) === undefined)
       return false;
     return this.#store.backend.delete(refId);
@@ -179,6 +186,7 @@ export class RefCache {
   /** Tells whether a reference leads to something that the actor may read or use. */
   async exists(refId: RefId, options: ActorOptions = {}): Promise<boolean> {
     const actor = actorOf(options);
+    if (!isReference(refId)) return false;
     if (actor.type === "system") return this.#store.backend.exists(refId);
     const head = await this.#head(refId);
     return head !== undefined && mayKnow(actor, head);
@@ -187,7 +195,8 @@ export class RefCache {
   /** Removes what the actor may delete of exactly one namespace, or of all; tells how many. */
   async clear(namespace?: string, options: ActorOptions = {}): Promise<number> {
     const actor = actorOf(options);
-    if (actor.type === "system") return this.#store.clear(namespace);
+    this.#store.startGeneration();
+    if (actor.type === "system") return this.#store.backend.clear(namespace);
     let removed = 0;
     for await (const [refId, head] of this.#heads(namespace)) {
       if (!isPermitted(actor, Permission.DELETE, head.policy)) continue;
@@ -197,11 +206,8 @@ export class RefCache {
   }
 
   /** What the actor may read or use, of exactly one namespace or of all, without values, in no particular order. */
-  async *list(options: ListOptions = {}): AsyncGenerator<Reference, void> {
-    const actor = actorOf(options);
-    for await (const [refId, head] of this.#heads(options.namespace)) {
-      if (mayKnow(actor, head)) yield toReference(refId, head);
-    }
+  list(options: ListOptions = {}): AsyncGenerator<Reference, void> {
+    return this.#list(actorOf(options), options.namespace); // the caller is who asks now, not who reads on later
   }
 
   /**
@@ -224,6 +230,12 @@ export class RefCache {
     await this.#options.backend.close();
   }
 
+  async *#list(actor: Actor, namespace?: string): AsyncGenerator<Reference, void> {
+    for await (const [refId, head] of this.#heads(namespace)) {
+      if (mayKnow(actor, head)) yield toReference(refId, head);
+    }
+  }
+
   async #head(refId: RefId): Promise<EntryHead | undefined> {
     const { backend } = this.#store;
     return hasHeads(backend) ? backend.head(refId) : backend.get(refId);
@@ -239,9 +251,12 @@ export class RefCache {
   }
 }
 
-function actorOf({ actor }: ActorOptions): Actor {
-  return actor ?? currentActor();
+/** An actor that was looked up and not found must not become the server itself. */
+function actorOf(options: ActorOptions): Actor {
+  return "actor" in options ? checkActor(options.actor, "actor") : currentActor();
 }
+
+const previewOptions = z.strictObject(previewShape);
 
 function mayKnow(actor: Actor, { policy }: EntryHead): boolean {
   return isPermitted(actor, Permission.READ, policy) || isPermitted(actor, Permission.EXECUTE, policy);
@@ -250,11 +265,6 @@ function mayKnow(actor: Actor, { policy }: EntryHead): boolean {
 function toReference(refId: RefId, { namespace, createdAt, expiresAt, metadata }: EntryHead): Reference {
   const { toolName, totalItems, totalSize } = metadata;
   return { refId, namespace, createdAt, expiresAt, toolName, totalItems, bytes: totalSize };
-}
-
-function checkMaxSize(maxSize: number | undefined): number | undefined {
-  if (maxSize === undefined || (Number.isInteger(maxSize) && maxSize >= 10)) return maxSize;
-  throw new ConfigurationError("maxSize", "must be a whole number, 10 or more");
 }
 
 function skipUnreadable(error: unknown): undefined {

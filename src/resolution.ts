@@ -4,6 +4,9 @@ import { readValue } from "./entry/value.js";
 import { LimitExceededError } from "./errors.js";
 import { isReference, type RefId } from "./reference.js";
 
+/** Texts of a reference's form that one call may hold, references or not; each distinct one is looked up. */
+const MOST_LOOK_ALIKES = 1000;
+
 /** Bounds on what one call may resolve. */
 export interface ResolutionLimits {
   readonly maxDepth: number;
@@ -24,9 +27,13 @@ export interface Resolution {
   readonly missing: readonly RefId[];
 }
 
-/** Tells whether anything in the arguments has the form of a reference. */
-export function hasReference(args: unknown, limits: ResolutionLimits): boolean {
-  return countReferences(args, limits).size > 0;
+/** Tells whether anything in the arguments has the form of a reference, or they are too much to tell. */
+export function mayHaveReference(args: unknown, limits: ResolutionLimits): boolean {
+  try {
+    return countReferences(args, limits).size > 0;
+  } catch {
+    return true; // resolving them will say what is wrong
+  }
 }
 
 /**
@@ -51,12 +58,11 @@ export async function resolveReferences(
 /** How often each reference occurs. Descends into lists and plain objects only. */
 function countReferences(args: unknown, limits: ResolutionLimits): Map<RefId, number> {
   const found = new Map<RefId, number>();
-  let total = 0;
   const visit = (value: unknown, depth: number): void => {
     if (typeof value === "string") {
       if (!isReference(value)) return;
-      if (++total > limits.maxReferences) throw tooMany(limits);
       found.set(value, (found.get(value) ?? 0) + 1);
+      if (found.size > MOST_LOOK_ALIKES) throw tooMany(MOST_LOOK_ALIKES);
     } else if (typeof value === "object" && value !== null) {
       if (depth >= limits.maxDepth) throw tooDeep(limits);
       for (const member of membersOf(value)) visit(member, depth + 1);
@@ -79,9 +85,12 @@ async function fetchAll(
 ): Promise<Map<RefId, Entry>> {
   const entries = new Map<RefId, Entry>();
   let bytes = 0;
+  let total = 0;
   for (const [refId, occurrences] of references) {
     const entry = await fetch(refId);
     if (entry === undefined) continue;
+    total += occurrences;
+    if (total > limits.maxReferences) throw tooMany(limits.maxReferences);
     bytes += occurrences * Math.max(entry.metadata.totalSize ?? 0, entry.json.length);
     if (bytes > limits.maxResolvedBytes) throw tooLarge(limits);
     entries.set(refId, entry);
@@ -104,8 +113,8 @@ function tooDeep({ maxDepth }: ResolutionLimits): LimitExceededError {
   return new LimitExceededError("limits.maxDepth", `The arguments are nested deeper than ${maxDepth} levels`);
 }
 
-function tooMany({ maxReferences }: ResolutionLimits): LimitExceededError {
-  const problem = `The arguments hold more references than the ${maxReferences} one call may use`;
+function tooMany(most: number): LimitExceededError {
+  const problem = `The arguments hold more references than the ${most} one call may use`;
   return new LimitExceededError("limits.maxReferences", problem);
 }
 

@@ -4,6 +4,7 @@ import {
   type Actor,
   type Answer,
   ConfigurationError,
+  EntryUnreadableError,
   MemoryBackend,
   policies,
   RefCache,
@@ -59,7 +60,7 @@ describe("answers", () => {
         /^Showing \d+ of 5000 items, evenly spaced\. Read on: get_cached_result\(ref_id, page=1\)/,
       ),
     });
-    if (!("preview" in answer)) throw new Error("no preview");
+    if (!("preview_strategy" in answer)) throw new Error("no preview");
     expect(answer.preview_size).toBeLessThanOrEqual(1000);
     expect(answer.original_size).toBeGreaterThan(20_000);
     expect(JSON.stringify(answer).length).toBeLessThan(8000);
@@ -112,7 +113,7 @@ describe("answers", () => {
     });
     const sizeOf = async (namespace: string, options: object) => {
       const answer = await cache.cached(namespace, options)(async () => "x".repeat(1000))();
-      return "preview" in answer ? [answer.preview_size, answer.preview_strategy] : "whole";
+      return "preview_strategy" in answer ? [answer.preview_size, answer.preview_strategy] : "whole";
     };
     expect(await sizeOf("n", {})).toEqual([400, "sample"]);
     expect(await sizeOf("user:a", {})).toEqual([300, "truncate"]);
@@ -280,25 +281,6 @@ describe("runs once", () => {
     expect(failures.every(({ status }) => status === "rejected")).toBe(true);
     expect(runs).toBe(1);
     expect(await call()).toMatchObject({ value: 2 });
-  });
-
-  test("again for those who joined a caller that was cancelled", async () => {
-    const cache = new RefCache({ name: "test" });
-    const controller = new AbortController();
-    let runs = 0;
-    const call = cache.cached("n")(async function work(_args: object) {
-      runs++;
-      if (runs > 1) return "done";
-      return new Promise<string>((_, reject) =>
-        controller.signal.addEventListener("abort", () => reject(controller.signal.reason)),
-      );
-    });
-    const leader = call({});
-    const joined = call({});
-    await expect.poll(() => runs).toBe(1);
-    controller.abort();
-    await expect(leader).rejects.toMatchObject({ name: "AbortError" });
-    expect(await joined).toMatchObject({ value: "done" });
   });
 });
 
@@ -483,4 +465,115 @@ test("types are inferred, arguments and result", async () => {
   const answer = await call({ count: 1 }, { user: "a" });
   if (answer.is_complete)
     expectTypeOf(answer.value).toEqualTypeOf<{ at: string; list: (number | string)[] }>();
+});
+
+describe("keeps apart", () => {
+  const logged = recordingLogger();
+  const cache = new RefCache({ name: "test", logger: logged });
+
+  test("closures of one source, and bound functions", async () => {
+    const times = (n: number) => {
+      const scale = async ({ a }: { a: number }) => a * n;
+      return cache.cached("n")(scale);
+    };
+    expect(await times(2)({ a: 1 })).toMatchObject({ value: 2 });
+    expect(await times(10)({ a: 1 })).toMatchObject({ value: 10 });
+    expect(logged.lines.join()).toContain("Give the option name");
+    const source = {
+      name: "one",
+      query: async function query(this: { name: string }, q: string) {
+        return this.name + q;
+      },
+    };
+    const bound = (name: string) => cache.cached("n")(source.query.bind({ name }));
+    expect(await bound("one")("x")).toMatchObject({ value: "onex" });
+    expect(await bound("two")("x")).toMatchObject({ value: "twox" });
+  });
+
+  test("callers of shared results of whom only some may use a reference", async () => {
+    const { refId } = await cache.set("k", "secret", { policy: { allowedActors: ["agent:alice"] } });
+    const echo = cache.cached("n", { scope: "shared" })(async function echo(args: { data: string }) {
+      return { got: args.data };
+    });
+    expect(await runAs(bob, () => echo({ data: refId }))).toMatchObject({ value: { got: refId } });
+    expect(await runAs(alice, () => echo({ data: refId }))).toMatchObject({ value: { got: "secret" } });
+    expect(await runAs(bob, () => echo({ data: refId }))).toMatchObject({ value: { got: refId } });
+  });
+
+  test("results under a policy from those under another", async () => {
+    const make = (policy: object) => cache.cached("n", { policy, name: "salary" })(async () => "secret");
+    expect(await runAs(alice, () => make({})())).toMatchObject({ value: "secret" });
+    expect(JSON.stringify(await runAs(alice, () => make(policies.executeOnly)()))).not.toContain("secret");
+  });
+
+  test("a preview from the value that its tool goes on with", async () => {
+    const live = rows(3000);
+    const call = cache.cached("n", { preview: "truncate" })(async function mutates() {
+      setImmediate(() => live.splice(0, 2990, { id: -1, name: "changed" }));
+      return live;
+    });
+    const [one, two] = await Promise.all([call(), call()]);
+    expect((one.preview as unknown[])[0]).toEqual({ id: 0, name: "row 0" });
+    expect(one).toMatchObject({ total_items: 3000 });
+    (one.preview as { id: number }[])[0] = { id: 99 };
+    expect((two.preview as unknown[])[0]).toEqual({ id: 0, name: "row 0" });
+  });
+});
+
+test("key gets what the function gets: resolved parameters", async () => {
+  const cache = new RefCache({ name: "test" });
+  const total = cache.cached("n", { key: ({ list }: { list: number[] }) => list.join() })(
+    async function total({ list }: { list: number[] }) {
+      return list.reduce((a, b) => a + b, 0);
+    },
+  );
+  const [one, two] = [await cache.set("a", [1, 2, 3]), await cache.set("b", [10, 20])];
+  const ask = total as unknown as (args: { list: string }) => Promise<Answer>;
+  expect(await ask({ list: one.refId })).toMatchObject({ value: 6 });
+  expect(await ask({ list: two.refId })).toMatchObject({ value: 30 });
+});
+
+test("a hundred look-alikes in the arguments are texts like any other", async () => {
+  const call = new RefCache({ name: "test" }).cached("n")(async (commits: string[]) => commits.length);
+  expect(await call(Array.from({ length: 100 }, (_, n) => `commit:deadbeef${n}`))).toMatchObject({
+    value: 100,
+  });
+  await expect(call(Array.from({ length: 1001 }, (_, n) => `commit:deadbeef${n}`))).rejects.toMatchObject({
+    code: "limit_exceeded",
+  });
+});
+
+test("a remembered entry that became unreadable is made again", async () => {
+  const backend = new FlakyBackend();
+  const cache = new RefCache({ name: "test", backend });
+  const { call, runs } = counted(cache);
+  const { ref_id } = await call({ count: 1 });
+  backend.get = async (refId) => {
+    throw new EntryUnreadableError(refId, "policy is not an object");
+  };
+  expect((await call({ count: 1 })).ref_id).not.toBe(ref_id);
+  expect(runs).toHaveLength(2);
+});
+
+test("the answer of another cached function is not stored as data", async () => {
+  const cache = new RefCache({ name: "test" });
+  const inner = cache.cached("n")(async () => [1]);
+  await expect(cache.cached("n")(async () => inner())()).rejects.toMatchObject({ path: "$" });
+});
+
+test("following the message from page to page misses nothing", async () => {
+  const cache = new RefCache({ name: "test", measure: "characters" });
+  const call = cache.cached("n", { preview: "paginate", maxSize: 200 })(async () => rows(100));
+  let answer: Answer = await call();
+  const seen: unknown[] = [];
+  for (;;) {
+    if (!("preview_strategy" in answer)) throw new Error("no page");
+    seen.push(...(answer.preview as unknown[]));
+    const next = /get_cached_result\(ref_id, page=(\d+), max_size=(\d+)\)/.exec(answer.message);
+    if (next === null) break;
+    answer = await cache.get(answer.ref_id ?? "", { page: Number(next[1]), maxSize: Number(next[2]) });
+  }
+  expect(seen).toEqual(rows(100));
+  const { refId } = await cache.set("list", rows(100));
+  expect((await cache.get(refId, { page: 1, pageSize: 5 })).message).toContain("page=2, page_size=5)");
 });

@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type CallIdentity, keyName, memoName } from "../src/memo.js";
 
-const identity: CallIdentity = { cacheName: "a", namespace: "n", tool: "t", principal: "agent:x", args: [] };
+const identity: CallIdentity = {
+  cacheName: "a",
+  namespace: "n",
+  tool: "t",
+  principal: "agent:x",
+  policy: {},
+  args: [],
+  missing: [],
+};
 const nameOf = (args: unknown) => memoName({ ...identity, args });
 
 test("arguments that JSON confuses have names of their own", () => {

@@ -128,7 +128,7 @@ describe("get", () => {
     const pages: unknown[] = [];
     for (let page = 1, last = 1; page <= last; page++) {
       const answer = await cache.get(refId, { page, pageSize: 90 });
-      if (!("preview" in answer)) throw new Error("no page");
+      if (!("preview_strategy" in answer)) throw new Error("no page");
       last = answer.total_pages ?? 0;
       pages.push(...(answer.preview as unknown[]));
       expect(answer.message).toContain(`Page ${page} of ${last}`);
@@ -151,7 +151,7 @@ describe("get", () => {
     const { refId } = await cache.set("list", list);
     const sizeOf = async (maxSize: number) => {
       const answer = await cache.get(refId, { maxSize });
-      return "preview_size" in answer ? answer.preview_size : "whole";
+      return "preview_strategy" in answer ? answer.preview_size : "whole";
     };
     expect(await sizeOf(100)).toBeLessThanOrEqual(100);
     expect(await sizeOf(4000)).toBe("whole");
@@ -209,6 +209,38 @@ test("READ shows and EXECUTE uses", async () => {
     ReferenceUnavailableError,
   );
   await expect(cache.get(usable.refId, { actor: agent })).rejects.toBeInstanceOf(ReferenceUnavailableError);
+});
+
+test("an actor that was not found does not become the server itself", async () => {
+  const cache = new RefCache({ name: "calc" });
+  const { refId } = await cache.set("x", "treasure", { policy: { agentPermissions: 0, userPermissions: 0 } });
+  for (const actor of [undefined, null, {}, "system", { type: "system", id: " " }]) {
+    const options = { actor: actor as never };
+    await expect(cache.resolve(refId, options)).rejects.toMatchObject({ option: "actor" });
+    await expect(cache.get(refId, options)).rejects.toMatchObject({ option: "actor" });
+    expect(() => cache.list(options)).toThrow(ConfigurationError);
+  }
+});
+
+test("a list belongs to who asked for it, not to who reads on", async () => {
+  const cache = new RefCache({ name: "calc" });
+  await cache.set("x", 1, { policy: { agentPermissions: 0 } });
+  const asked = runAs(agent, () => cache.list());
+  expect(await all(asked)).toEqual([]);
+});
+
+test("limits that are left undefined keep their defaults; the default life keeps to the limits", async () => {
+  const cache = new RefCache({ name: "calc", limits: { maxDepth: undefined, maxTtl: "10m" } as never });
+  expect(cache.limits.maxDepth).toBe(500);
+  expect(cache.defaultTtl).toBe(600_000);
+});
+
+test("lists of actors cannot be changed from outside", async () => {
+  const allowed = ["user:x"];
+  const cache = new RefCache({ name: "calc", defaultPolicy: { allowedActors: allowed } });
+  allowed.push("*");
+  const { refId } = await cache.set("x", 1);
+  await expect(cache.resolve(refId, { actor: user })).rejects.toBeInstanceOf(ReferenceUnavailableError);
 });
 
 test("inside a call the caller is the actor; outside, the server itself", async () => {
@@ -284,6 +316,10 @@ test.each<[object, string]>([
   [{ name: "a", defaultPolicy: { owner: 3 } }, "defaultPolicy.owner"],
   [{ name: "a", namespaces: { n: { ttl: "x" } } }, 'namespaces["n"].ttl'],
   [{ name: "a", namespaces: { n: { policy: { x: 1 } } } }, 'namespaces["n"].policy.x'],
+  [{ name: "a", namespaces: { "secret*": {} } }, 'namespaces["secret*"]'],
+  [{ name: "a", namespaces: { "*": {} } }, 'namespaces["*"]'],
+  [{ name: "a", limits: { minTtl: "1h", maxTtl: "1m" } }, "limits.maxTtl"],
+  [{ name: "a", defaultTtl: "999999999d" }, "defaultTtl"],
   [{ name: "a", namespaces: { "": {} } }, 'namespaces[""]'],
   [{ name: "a", namespaces: { n: { size: 1 } } }, "namespaces.n.size"],
   [{ name: "a", preview: "everything" }, "preview"],

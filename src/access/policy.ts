@@ -76,8 +76,18 @@ export function makePolicy(partial: Partial<Policy>, option = "policy", base = D
   const unknown = Object.keys(partial).find((member) => !(member in MEMBERS));
   if (unknown !== undefined)
     throw new ConfigurationError(`${option}.${unknown}`, "is not a member of a policy");
-  const policy = { ...base, ...partial };
+  const policy: Policy = { ...base, ...partial };
   const bad = malformedMember(policy);
   if (bad !== undefined) throw new ConfigurationError(`${option}.${bad}`, "is not of the form a policy has");
-  return Object.freeze(policy);
+  const { allowedActors, deniedActors } = policy;
+  return Object.freeze({
+    ...policy,
+    allowedActors: frozen(allowedActors),
+    deniedActors: frozen(deniedActors),
+  });
+}
+
+/** A copy of its own: who holds the list that was given may not open the policy with it. */
+function frozen(actors: readonly string[] | null): readonly string[] | null {
+  return actors && Object.freeze([...actors]);
 }

@@ -16,7 +16,7 @@ export interface CacheBackend {
   delete(refId: string): Promise<boolean>;
   /** Tells whether a live entry is stored, without reading its value. */
   exists(refId: string): Promise<boolean>;
-  /** Removes the entries of exactly this namespace, or all; tells how many. */
+  /** Removes the entries of exactly this namespace, or all with every link; tells how many entries. */
   clear(namespace?: string): Promise<number>;
   /** The references of live entries of exactly this namespace, or all, in no particular order. */
   keys(namespace?: string): AsyncIterable<string>;

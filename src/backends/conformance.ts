@@ -313,6 +313,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await backend.getLink("soon"), undefined);
   }),
 
+  "links: go when everything is cleared": whereLinks(async (backend) => {
+    await backend.setLinked(A, make(), "memo:1");
+    await backend.clear();
+    assert.equal(await backend.getLink("memo:1"), undefined);
+  }),
+
   "links: are not entries": whereLinks(async (backend) => {
     await backend.setLinked(B, make(), A);
     assert.equal(await backend.get(A), undefined);

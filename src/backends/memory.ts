@@ -97,6 +97,7 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore {
   async clear(namespace?: string): Promise<number> {
     this.#assertOpen();
     let cleared = 0;
+    if (namespace === undefined) this.#links.clear();
     for await (const refId of this.#walk(namespace)) if (this.#remove(refId)) cleared++;
     return cleared;
   }

@@ -125,7 +125,7 @@ class CarefulEncoder {
 
   #date(value: Date): string {
     if (Number.isNaN(value.getTime())) return this.#refuse("an invalid Date has no text");
-    return this.#count(JSON.stringify(value.toISOString()));
+    return this.#count(JSON.stringify(Date.prototype.toISOString.call(value)));
   }
 
   #list(list: readonly unknown[]): string {

@@ -45,7 +45,7 @@ function isPlainContainer(value: object, depth: number, budget: { left: number }
 }
 
 function hasPlainItems(list: readonly unknown[], depth: number, budget: { left: number }): boolean {
-  if (!isPlainList(list)) return false;
+  if (!isPlainList(list) || hasToJson(list)) return false;
   budget.left -= list.length;
   if (budget.left < 0) return false;
   for (let index = 0; index < list.length; index++) {
@@ -55,6 +55,7 @@ function hasPlainItems(list: readonly unknown[], depth: number, budget: { left: 
 }
 
 function hasPlainMembers(object: Record<string, unknown>, depth: number, budget: { left: number }): boolean {
+  if (hasToJson(object)) return false;
   for (const key in object) {
     if (--budget.left < 0) return false;
     const member = object[key];
@@ -63,10 +64,15 @@ function hasPlainMembers(object: Record<string, unknown>, depth: number, budget:
   return true;
 }
 
+/** `JSON.stringify` would call it, even where it is not enumerable. */
+function hasToJson(value: object): boolean {
+  return (value as { toJSON?: unknown }).toJSON !== undefined;
+}
+
 function isPlainDate(value: object): boolean {
   return (
     Object.getPrototypeOf(value) === Date.prototype &&
     !Number.isNaN((value as Date).getTime()) &&
-    !Object.hasOwn(value, "toJSON")
+    Object.getOwnPropertyNames(value).length === 0
   );
 }

@@ -46,19 +46,37 @@ function orReference(schema: JsonSchema): JsonSchema {
 }
 
 function insideToo(schema: JsonSchema): JsonSchema {
-  const { items, anyOf } = schema;
+  const { items, prefixItems, additionalProperties, anyOf, oneOf, allOf } = schema;
   return {
     ...schema,
     ...mapProperties(schema, orReference),
-    ...(isSchema(items) ? { items: orReference(items) } : {}),
-    ...(Array.isArray(anyOf)
-      ? { anyOf: anyOf.map((choice) => (isSchema(choice) ? insideToo(choice) : choice)) }
-      : {}),
+    ...mapOne({ items, additionalProperties }, orReference),
+    ...mapAll({ items, prefixItems }, orReference),
+    ...mapAll({ anyOf, oneOf, allOf }, insideToo),
   };
 }
 
-function takesContainer({ type, anyOf, $ref }: JsonSchema): boolean {
-  if (Array.isArray(anyOf)) return anyOf.some((choice) => isSchema(choice) && takesContainer(choice));
+function mapOne(keywords: JsonSchema, map: (schema: JsonSchema) => JsonSchema): JsonSchema {
+  const schemas = Object.entries(keywords).filter((entry): entry is [string, JsonSchema] =>
+    isSchema(entry[1]),
+  );
+  return Object.fromEntries(schemas.map(([keyword, schema]) => [keyword, map(schema)]));
+}
+
+function mapAll(keywords: JsonSchema, map: (schema: JsonSchema) => JsonSchema): JsonSchema {
+  const lists = Object.entries(keywords).filter((entry): entry is [string, unknown[]] =>
+    Array.isArray(entry[1]),
+  );
+  const mapped = lists.map(([keyword, list]) => [
+    keyword,
+    list.map((item) => (isSchema(item) ? map(item) : item)),
+  ]);
+  return Object.fromEntries(mapped);
+}
+
+function takesContainer({ type, anyOf, oneOf, allOf, $ref }: JsonSchema): boolean {
+  const choices = [anyOf, oneOf, allOf].filter(Array.isArray).flat();
+  if (choices.length > 0) return choices.some((choice) => isSchema(choice) && takesContainer(choice));
   return [type].flat().some((name) => name === "array" || name === "object") || $ref !== undefined;
 }
 

@@ -9,7 +9,7 @@ const parameters = z.object({
   ref_id: z.string(),
   page: z.number().optional().describe("from 1"),
   page_size: z.number().optional().describe("most items"),
-  max_size: z.number().optional(),
+  max_size: z.int().min(10).max(1e6).optional(),
   full: z.boolean().optional(),
 });
 
@@ -53,9 +53,8 @@ export function addReferenceTemplate<T extends FastMCPSessionAuth>(
     ],
     load: async ({ refId, page, page_size }, session, context): Promise<ResourceResult> => {
       const actor = await identify(context ?? { session: session as T | undefined });
-      const name = decodeURIComponent(refId);
-      const answer = await cache.get(name, { page: toNumber(page), pageSize: toNumber(page_size), actor });
-      return { uri: resourceUri(name) + query({ page, page_size }), text: JSON.stringify(answer) };
+      const answer = await cache.get(refId, { page: toNumber(page), pageSize: toNumber(page_size), actor });
+      return { uri: resourceUri(refId) + query({ page, page_size }), text: JSON.stringify(answer) };
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { toJsonSchema } from "xsschema";
 import { z } from "zod";
-import { hasReference, type ResolutionLimits } from "../resolution.js";
+import { mayHaveReference, type ResolutionLimits } from "../resolution.js";
 import { acceptReferences, type JsonSchema, orBoundedAnswer } from "./json-schema.js";
 
 /** Thrown when arguments do not fit a tool's schema once their references are resolved. */
@@ -39,7 +39,7 @@ export function lettingReferencesPast(
 ): ReferenceSchema {
   const pending = new WeakSet<object>();
   const validate = (args: unknown) => {
-    if (!hasReference(chosen(args, members), limits)) return original["~standard"].validate(args);
+    if (!mayHaveReference(chosen(args, members), limits)) return original["~standard"].validate(args);
     pending.add(args as object);
     return { value: args };
   };

@@ -97,6 +97,17 @@ describe("converted by rule", () => {
     ["symbol keys are left out", { [Symbol("hidden")]: 1, a: 1 }, { a: 1 }],
     ["members not enumerable are left out", Object.defineProperty({ a: 1 }, "b", { value: 2 }), { a: 1 }],
     ["named properties of a list are left out", Object.assign([1], { index: 0 }), [1]],
+    [
+      "a hidden toJSON is not called",
+      Object.defineProperty({ x: 1 }, "toJSON", { value: () => 2 }),
+      { x: 1 },
+    ],
+    ["nor that of a list", [Object.assign([1], { toJSON: () => 2 })], [[1]]],
+    [
+      "nor a Date's own toISOString",
+      [Object.assign(new Date(0), { toISOString: () => "x" })],
+      ["1970-01-01T00:00:00.000Z"],
+    ],
     ["a getter is read", Object.defineProperty({}, "a", { get: () => 1, enumerable: true }), { a: 1 }],
   ])("%s", (_name, value, stored) => {
     expect(store(value)).toStrictEqual(stored);

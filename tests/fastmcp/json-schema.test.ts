@@ -44,6 +44,21 @@ describe("a reference may stand", () => {
     });
   });
 
+  test("in unions told apart by a member, records and tuples", () => {
+    const { union, record, pair } = advertised({
+      union: z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("a"), list: z.array(z.number()) }),
+        z.object({ kind: z.literal("b") }),
+      ]),
+      record: z.record(z.string(), z.array(z.number())),
+      pair: z.tuple([z.array(z.number()), z.string()]),
+    });
+    const list = { anyOf: [{ type: "array" }, REFERENCE] };
+    expect(union).toMatchObject({ anyOf: [{ oneOf: [{ properties: { list } }, {}] }, REFERENCE] });
+    expect(record).toMatchObject({ anyOf: [{ additionalProperties: list }, REFERENCE] });
+    expect(pair).toMatchObject({ anyOf: [{ items: [list, { type: "string" }] }, REFERENCE] });
+  });
+
   test("for what is defined elsewhere", () => {
     const schema = {
       type: "object",

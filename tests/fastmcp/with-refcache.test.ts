@@ -1,5 +1,7 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { type } from "arktype";
-import { type Context, jsonSchemaAdapter } from "fastmcp";
+import { type Context, type FastMCPSessionAuth, jsonSchemaAdapter } from "fastmcp";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
@@ -262,6 +264,24 @@ describe("references in arguments", () => {
     });
   });
 
+  test("that may be used and not seen are not quoted by the schema's message", async () => {
+    const cache = new RefCache({ name: "test" });
+    const server = withRefCache(makeServer(), cache);
+    server.addTool({
+      name: "pick",
+      parameters: v.object({ kind: v.picklist(["x", "y"]), rest: v.optional(v.strictObject({})) }),
+      execute: cache.cached("n")(async ({ kind }) => kind),
+    });
+    const client = await (await serve(server))();
+    const secret = await cache.set("s", "hunter2", { policy: policies.executeOnly });
+    const keys = await cache.set("t", { hunter2: 1 }, { policy: policies.executeOnly });
+    for (const args of [{ kind: secret.refId }, { kind: "x", rest: keys.refId }]) {
+      const result = await call(client, "pick", args);
+      expect(result).toMatchObject({ isError: true, _meta: { code: "invalid_arguments" } });
+      expect(JSON.stringify(result)).not.toContain("hunter2");
+    }
+  });
+
   test("a server's own formatting of issues is used", async () => {
     const cache = new RefCache({ name: "test" });
     const server = withRefCache(
@@ -303,22 +323,21 @@ describe("get_cached_result", () => {
     expect(result.structuredContent).toMatchObject({ is_complete: true, value: rows(500) });
   });
 
-  test.each([
-    { page: 0 },
-    { page: -1 },
-    { page: 1.5 },
-    { page: 999 },
-    { page: 1, page_size: 0 },
-    { max_size: 1 },
-  ])("%j is answered clearly", async (options) => {
-    const { client } = await start();
-    const { structuredContent } = await call(client, "make_rows", { count: 500 });
-    const result = await call(client, "get_cached_result", { ref_id: structuredContent?.ref_id, ...options });
-    expect(result).toMatchObject({
-      isError: true,
-      content: [{ text: expect.stringMatching(/whole number/) }],
-    });
-  });
+  test.each([{ page: 0 }, { page: -1 }, { page: 1.5 }, { page: 999 }, { page: 1, page_size: 0 }])(
+    "%j is answered clearly",
+    async (options) => {
+      const { client } = await start();
+      const { structuredContent } = await call(client, "make_rows", { count: 500 });
+      const result = await call(client, "get_cached_result", {
+        ref_id: structuredContent?.ref_id,
+        ...options,
+      });
+      expect(result).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringMatching(/whole number/) }],
+      });
+    },
+  );
 });
 
 describe("resources", () => {
@@ -617,6 +636,36 @@ test("methods of a class are tools; equal calls of two clients run once", async 
   expect(new Set(answers.map(({ structuredContent }) => structuredContent?.ref_id)).size).toBe(1);
   const { refId } = await cache.set("n", 4);
   expect((await call(clients[0], "work", { n: refId })).structuredContent).toMatchObject({ value: rows(4) });
+});
+
+test("who joined a call that its client cancelled gets an answer all the same", async () => {
+  const cache = new RefCache({ name: "test" });
+  const server = withRefCache(makeServer({ ping: { enabled: false } }), cache);
+  let runs = 0;
+  server.addTool({
+    name: "work",
+    execute: cache.cached("n")(async (_args: unknown, { signal }: Context<FastMCPSessionAuth>) => {
+      if (++runs > 1) return "done";
+      return new Promise<string>((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    }),
+  });
+  const connect = async () => {
+    const client = new Client({ name: "test", version: "1.0.0" });
+    const [ours, theirs] = InMemoryTransport.createLinkedPair();
+    await Promise.all([server.connect(theirs), client.connect(ours)]);
+    return client;
+  };
+  const [first, second] = [await connect(), await connect()];
+  const controller = new AbortController();
+  const cancelled = first.callTool({ name: "work" }, undefined, { signal: controller.signal });
+  await expect.poll(() => runs).toBe(1);
+  const joined = call(second, "work");
+  await new Promise((resolve) => setImmediate(resolve));
+  controller.abort("User pressed stop");
+  await expect(cancelled).rejects.toThrow();
+  expect((await joined).structuredContent).toMatchObject({ value: "done" });
 });
 
 test("types are inferred through addTool: arguments, context and result", () => {

@@ -69,6 +69,7 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
   async clear(namespace?: string): Promise<number> {
     // What has expired goes first, from everywhere, so that it does not count.
     await this.#removeAll(({ removeExpired }) => removeExpired);
+    if (namespace === undefined) await this.#removeAll(({ removeLinks }) => removeLinks);
     return this.#removeAll((statements) => scoped(statements, namespace).remove, namespace);
   }
 

@@ -42,6 +42,8 @@ export interface Statements {
   readonly removeExpired: Statement;
   /** As `removeExpired`, of links. */
   readonly removeExpiredLinks: Statement;
+  /** `@limit`: removes so many links. */
+  readonly removeLinks: Statement;
 }
 
 /** Rows a listing reads at a time. */
@@ -72,6 +74,7 @@ export function prepareStatements(database: Database): Statements {
       ON CONFLICT (name) DO UPDATE SET ref_id = excluded.ref_id, expires_at = excluded.expires_at`),
     removeExpired: database.prepare(removing("cache_entries", "expires_at <= @now")),
     removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
+    removeLinks: database.prepare(removing("refcache_links", "TRUE")),
   };
 }
 
