@@ -1,6 +1,4 @@
-import { nanoid } from "nanoid";
-import { z } from "zod";
-import { type Actor, actorText } from "./access/actor.js";
+import type { Actor } from "./access/actor.js";
 import { isPermitted } from "./access/checker.js";
 import { currentActor } from "./access/current.js";
 import { checkNamespace } from "./access/namespace.js";
@@ -14,79 +12,20 @@ import {
   previewAtOnce,
   type Result,
 } from "./answer.js";
-import type { Duration } from "./duration.js";
+import { type CachedOptions, type Call, checkCachedOptions, type Prepared } from "./call.js";
+import { CallNames } from "./call-names.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
 import {
-  ConfigurationError,
   EntryUnreadableError,
   HiddenArgumentError,
   ReferenceUnavailableError,
   StoreError,
   ValueNotStorableError,
 } from "./errors.js";
-import { fingerprint, memoName } from "./memo.js";
-import {
-  checkShape,
-  type PreviewOptions,
-  previewShape,
-  type ResolvedOptions,
-  resolveTtl,
-} from "./options.js";
+import { type ResolvedOptions, resolveTtl } from "./options.js";
 import { type FetchEntry, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
-
-/** How one cached function differs from its namespace. */
-export interface CachedOptions extends PreviewOptions {
-  /** How long results live: milliseconds, text such as `"1h"`, or `null` for ever. */
-  readonly ttl?: Duration | null | undefined;
-  readonly policy?: Partial<Policy> | undefined;
-  /** `"user"` (default): a result is found again by the same principal only. `"shared"`: by everybody. */
-  readonly scope?: "user" | "shared" | undefined;
-  /**
-   * What tells one call from another, in place of the arguments; gets the function's parameters as the function
-   * does. `false`: every call runs, as for random numbers.
-   */
-  readonly key?: false | ((this: never, ...params: never[]) => string) | undefined;
-  /** The name under which results are found again. Default: the tool's, the method's or the function's. */
-  readonly name?: string | undefined;
-  /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
-  readonly resolveRefs?: boolean | readonly string[] | undefined;
-}
-
-/** One call, as the layer above the cached function makes it. */
-export interface Call {
-  readonly self: unknown;
-  readonly params: readonly unknown[];
-  /** The tool's name, where the layer above knows it. */
-  readonly tool?: string | undefined;
-  /** How many of the parameters make the call what it is; a context behind them does not. Default: all. */
-  readonly keyed?: number | undefined;
-  /** Checks the first argument once its references are resolved; throws what the caller shall see. */
-  readonly validate?: ((resolved: unknown) => unknown) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-const schema = z.strictObject({
-  ttl: z.union([z.number(), z.string()]).nullable().optional(),
-  policy: z.looseObject({}).optional(),
-  ...previewShape,
-  scope: z.enum(["user", "shared"]).optional(),
-  key: z
-    .custom((value) => value === false || typeof value === "function", {
-      message: "must be a function or false",
-    })
-    .optional(),
-  name: z.string().min(1).optional(),
-  resolveRefs: z.union([z.boolean(), z.array(z.string())]).optional(),
-});
-
-/** The parameters a function is called with, and what their references were. */
-interface Prepared {
-  readonly params: readonly unknown[];
-  /** Look-alikes that stayed texts, since they lead to nothing that this caller may use. */
-  readonly missing: readonly string[];
-}
 
 /**
  * A function whose results are kept and answered by reference: resolves the references in its arguments, runs
@@ -100,9 +39,7 @@ export class CachedFunction {
   readonly #policy: Policy;
   readonly #function: (...params: never[]) => unknown;
   readonly #flights = new SingleFlight<Result>();
-  readonly #warnings = new Set<string>();
-  readonly #anonymous = nanoid();
-  readonly #source: string;
+  readonly #names: CallNames;
 
   /** @throws {ConfigurationError} naming the option that is not acceptable. */
   constructor(
@@ -115,13 +52,11 @@ export class CachedFunction {
     this.#store = store;
     this.#cache = cache;
     this.#namespace = checkNamespace(namespace);
-    checkShape(schema, options);
+    checkCachedOptions(options, cache.limits);
     this.#options = options;
     this.#policy = makePolicy(options.policy ?? {}, "policy", store.settings(namespace).policy);
     this.#function = fn;
-    const source = fn.toString();
-    this.#source = source.includes("[native code]") ? this.#anonymous : fingerprint(source); // a bound function hides its own
-    this.ttl; // refused now rather than at the first call
+    this.#names = new CallNames(store, cache, { namespace, options, policy: this.#policy, fn });
   }
 
   /** The name the function was given, or an empty text. */
@@ -149,7 +84,7 @@ export class CachedFunction {
   async call(call: Call): Promise<Answer> {
     const actor = currentActor();
     const prepared = await this.#prepare(call, actor);
-    const memo = this.#memoName(call, prepared, actor);
+    const memo = this.#names.nameOf(call, prepared, actor);
     const run = () => this.#produce(call, prepared.params, memo, actor);
     const result = memo === undefined ? await run() : await this.#flights.run(memo, call.signal, run);
     return makeAnswer(result, this.#request(actor));
@@ -186,54 +121,6 @@ export class CachedFunction {
     const first =
       Object.keys(members).length === 0 ? keyed[0] : { ...(keyed[0] as object), ...(value as object) };
     return { params: [first, ...call.params.slice(1)], missing };
-  }
-
-  #memoName(call: Call, { params, missing }: Prepared, actor: Actor): string | undefined {
-    const { key, scope } = this.#options;
-    if (key === false) return undefined;
-    const name = memoName({
-      cacheName: this.#cache.name,
-      namespace: this.#namespace,
-      tool: this.#identity(call),
-      principal: scope === "shared" ? "*" : actorText(actor),
-      policy: this.#policy,
-      args: key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call.self, params),
-      missing,
-    });
-    if (name === undefined) this.#warnOnce(call, "its arguments are not plain data. Give the option key");
-    return name;
-  }
-
-  #ownKey(
-    key: (this: never, ...params: never[]) => string,
-    self: unknown,
-    params: readonly unknown[],
-  ): string {
-    const text: unknown = Reflect.apply(key, self, params);
-    if (typeof text === "string") return text;
-    throw new ConfigurationError("key", "must return a text");
-  }
-
-  /**
-   * Names given on purpose stand alone. Others are joined by the function's source, so that two functions which
-   * happen to share a name do not share results, nor two versions of one; of two closures of one source, the
-   * second is known to this process only.
-   */
-  #identity(call: Call): string {
-    if (this.#options.name !== undefined) return this.#options.name;
-    const name = call.tool ?? this.#function.name;
-    const identity = `${name}#${this.#source}`;
-    if (name === "") return this.#anonymous;
-    if (this.#store.claimName(`${this.#namespace} ${identity}`, this.#function)) return identity;
-    this.#warnOnce(call, "another function of the same name and source came first. Give the option name");
-    return this.#anonymous;
-  }
-
-  #warnOnce(call: Call, reason: string): void {
-    if (this.#warnings.has(reason)) return;
-    this.#warnings.add(reason);
-    const name = call.tool ?? this.#function.name;
-    this.#cache.logger.warn(`Results of ${name} may not be found again: ${reason}.`);
   }
 
   async #produce(

@@ -12,7 +12,7 @@ export {
 } from "./answer.js";
 export { type CacheBackend, type HeadStore, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory.js";
-export type { CachedOptions } from "./cached.js";
+export type { CachedOptions } from "./call.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
