@@ -23,10 +23,11 @@ const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id, 
 /** A cached function that counts its runs. */
 function counted(cache: RefCache, options: Parameters<RefCache["cached"]>[1] = {}) {
   const runs: number[] = [];
-  const call = cache.cached(
-    "rows",
-    options,
-  )(async function load({ count }: { count: number }) {
+  const call = cache.cached("rows", { name: "load", ...options })(async function load({
+    count,
+  }: {
+    count: number;
+  }) {
     runs.push(count);
     return rows(count);
   });
