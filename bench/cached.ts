@@ -16,7 +16,9 @@ export async function* hitContests(): AsyncGenerator<Contest, void> {
 
 async function hitting(pair: Pair, cache: RefCache, size: Size): Promise<Contest> {
   const value = rowsOfSize(size.characters);
-  const report = cache.cached("reports")(async function report(_args: { year: number }) {
+  const report = cache.cached("reports", { name: `report of ${size.name}` })(async function report(_args: {
+    year: number;
+  }) {
     return value;
   });
   await report({ year: 2024 + size.characters });

@@ -22,12 +22,14 @@ export class CallNames {
   readonly #named: NamedFunction;
   readonly #anonymous = nanoid();
   readonly #source: string;
+  readonly #policy: string;
   readonly #warnings = new Set<string>();
 
   constructor(store: EntryStore, cache: ResolvedOptions, named: NamedFunction) {
     this.#store = store;
     this.#cache = cache;
     this.#named = named;
+    this.#policy = JSON.stringify(named.policy);
     const source = named.fn.toString();
     this.#source = source.includes("[native code]") ? this.#anonymous : fingerprint(source); // a bound one hides its own
   }
@@ -37,7 +39,7 @@ export class CallNames {
    * @throws {ConfigurationError} when the option `key` does not return a text.
    */
   nameOf(call: Call, { params, missing }: Prepared, actor: Actor): string | undefined {
-    const { namespace, options, policy } = this.#named;
+    const { namespace, options } = this.#named;
     const { key, scope } = options;
     if (key === false) return undefined;
     const name = memoName({
@@ -45,7 +47,7 @@ export class CallNames {
       namespace,
       tool: this.#identity(call),
       principal: scope === "shared" ? "*" : actorText(actor),
-      policy,
+      policy: this.#policy,
       args: key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call.self, params),
       missing,
     });

@@ -9,8 +9,8 @@ export interface CallIdentity {
   readonly tool: string;
   /** On whose behalf, as `type:id`; `*` where results are shared. */
   readonly principal: string;
-  /** The policy that the result gets: a changed one must not be answered from under the old. */
-  readonly policy: object;
+  /** The policy that the result gets, as text: a changed one must not be answered from under the old. */
+  readonly policy: string;
   /** The arguments as they came, references standing for themselves; or the text that `key` made of them. */
   readonly args: unknown;
   /** Look-alikes of references that stayed texts for this caller. */

@@ -7,7 +7,7 @@ const identity: CallIdentity = {
   namespace: "n",
   tool: "t",
   principal: "agent:x",
-  policy: {},
+  policy: "",
   args: [],
   missing: [],
 };
