@@ -15,6 +15,7 @@ import type { EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
 import { ConfigurationError, EntryUnreadableError } from "./errors.js";
+import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
 import {
   checkShape,
@@ -100,6 +101,11 @@ export class RefCache {
   /** The name that begins every reference of this cache. */
   get name(): string {
     return this.#options.name;
+  }
+
+  /** Where warnings go, for what stands on top of the cache. */
+  get logger(): Logger {
+    return this.#options.logger;
   }
 
   /** What sizes are counted in. */

@@ -1,5 +1,6 @@
 import { type Actor, ANONYMOUS_AGENT, checkActor } from "../access/actor.js";
 import { ConfigurationError } from "../errors.js";
+import type { Logger } from "../logger.js";
 
 /** What is known of a caller: what `authenticate` returned, and the session id, which a client may have chosen. */
 export interface Caller<Session> {
@@ -25,8 +26,9 @@ const ID_MEMBERS = ["userId", "sub", "id"] as const;
 export async function identify<Session>(
   caller: Caller<Session> | undefined,
   hook: IdentifyActor<Session> | undefined,
+  logger: Logger,
 ): Promise<Actor> {
-  if (hook !== undefined) return checkActor(await hook(caller ?? { session: undefined }), "actor");
+  if (hook !== undefined) return askHook(caller ?? { session: undefined }, hook, logger);
   const session = caller?.session;
   if (session === undefined || session === null) return ANONYMOUS_AGENT;
   const id = findId(session);
@@ -35,6 +37,22 @@ export async function identify<Session>(
     "actor",
     "the session has no userId, sub, id or claims.sub; give withRefCache an actor function that tells who it is",
   );
+}
+
+/** What a hook throws may hold what it looked at; that is for the log. */
+async function askHook<Session>(
+  caller: Caller<Session>,
+  hook: IdentifyActor<Session>,
+  logger: Logger,
+): Promise<Actor> {
+  try {
+    return checkActor(await hook(caller), "actor");
+  } catch (error) {
+    logger.error(
+      `The actor function failed: ${error instanceof Error ? error.message : "no error was thrown"}`,
+    );
+    throw new ConfigurationError("actor", "this server cannot tell who is asking");
+  }
 }
 
 function findId(session: object): string | undefined {

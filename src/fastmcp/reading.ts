@@ -1,8 +1,9 @@
 import type { FastMCP, FastMCPSessionAuth, ResourceResult, Tool } from "fastmcp";
 import { z } from "zod";
+import { RefCacheError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
 import type { WhoIs } from "./identity.js";
-import { resourceUri, toErrorResult, toResult } from "./results.js";
+import { messageFor, resourceUri, toErrorResult, toResult } from "./results.js";
 import { describeRetention } from "./retention.js";
 
 const parameters = z.object({
@@ -29,7 +30,7 @@ export function getCachedResult<T extends FastMCPSessionAuth>(
         const options = { page, pageSize: page_size, maxSize: max_size, full, actor };
         return toResult(await cache.get(ref_id, options), false);
       } catch (error) {
-        return toErrorResult(error, "get_cached_result");
+        return toErrorResult(error, "get_cached_result", cache.logger);
       }
     },
   };
@@ -53,10 +54,16 @@ export function addReferenceTemplate<T extends FastMCPSessionAuth>(
     ],
     load: async ({ refId, page, page_size }, session, context): Promise<ResourceResult> => {
       const actor = await identify(context ?? { session: session as T | undefined });
-      const answer = await cache.get(refId, { page: toNumber(page), pageSize: toNumber(page_size), actor });
+      const options = { page: toNumber(page), pageSize: toNumber(page_size), actor };
+      const answer = await cache.get(refId, options).catch((error) => refuse(error, cache));
       return { uri: resourceUri(refId) + query({ page, page_size }), text: JSON.stringify(answer) };
     },
   });
+}
+
+/** A resource has no form for errors but the protocol's own. */
+function refuse(error: unknown, { logger }: RefCache): never {
+  throw error instanceof RefCacheError ? new Error(messageFor(error, logger)) : error;
 }
 
 function toNumber(text: string | undefined): number | undefined {

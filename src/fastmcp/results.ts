@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ContentResult } from "fastmcp";
 import type { Answer } from "../answer.js";
-import { RefCacheError } from "../errors.js";
+import { RefCacheError, StoreError } from "../errors.js";
+import type { Logger } from "../logger.js";
 import { InvalidArguments } from "./schemas.js";
 
 /** The URI under which a reference can be read as a resource. */
@@ -39,15 +40,23 @@ export type FormatIssues = (issues: readonly StandardSchemaV1.Issue[]) => string
 export function toErrorResult(
   error: unknown,
   tool: string,
+  logger: Logger,
   formatIssues: FormatIssues = listIssues,
 ): ContentResult {
-  if (error instanceof RefCacheError) return errorResult(error.message, error.code);
+  if (error instanceof RefCacheError) return errorResult(messageFor(error, logger), error.code);
   if (!(error instanceof InvalidArguments)) throw error;
   const issues = formatIssues(error.issues);
   return errorResult(
     `Tool '${tool}' parameter validation failed: ${issues}. Please check the parameter types and values according to the tool's schema.`,
     "invalid_arguments",
   );
+}
+
+/** What whoever asked is told. Where the store is and what it says concerns the server's operator only. */
+export function messageFor(error: RefCacheError, logger: Logger): string {
+  if (!(error instanceof StoreError)) return error.message;
+  logger.error(error.message);
+  return "The store of this server does not work at the moment. Try again later.";
 }
 
 function errorResult(text: string, code: string): ContentResult {

@@ -44,7 +44,7 @@ export function withRefCache<T extends FastMCPSessionAuth>(
   if (other === cache) return server;
   if (other !== undefined) throw new ConfigurationError("cache", "this server has another RefCache already");
   wrapped.set(server, cache);
-  const whoIs: WhoIs<T> = (caller) => identify(caller, options.actor);
+  const whoIs: WhoIs<T> = (caller) => identify(caller, options.actor, cache.logger);
   if (options.tools !== false) server.addTool(getCachedResult(cache, whoIs));
   if (options.resources !== false) addReferenceTemplate(server, cache, whoIs);
   if (options.instructions !== false) addInstructions(server, cache);
@@ -128,7 +128,7 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
         const actor = await this.#whoIs(context);
         return await runAs(actor, () => execute(args, context));
       } catch (error) {
-        return toErrorResult(error, tool.name, this.#formatIssues);
+        return toErrorResult(error, tool.name, this.#cache.logger, this.#formatIssues);
       }
     };
   }

@@ -107,12 +107,23 @@ describe("results", () => {
 
   test("a failing store is told, not thrown", async () => {
     const backend = new FlakyBackend();
-    const { client } = await start({}, new RefCache({ name: "test", backend, logger: recordingLogger() }));
+    const logger = recordingLogger();
+    const { client } = await start({}, new RefCache({ name: "test", backend, logger }));
     backend.goDown();
     const result = await call(client, "make_rows", { count: 5000 });
     expect(result.isError).toBeFalsy();
     expect(result.content).toHaveLength(1);
     expect(result.structuredContent).toMatchObject({ ref_id: null, is_stored: false, is_complete: false });
+    const refused = [
+      await call(client, "sum", { numbers: `test:${"0".repeat(32)}` }),
+      await call(client, "get_cached_result", { ref_id: `test:${"0".repeat(32)}` }),
+      await client.readResource({ uri: `refcache://test:${"0".repeat(32)}` }).catch(String),
+    ];
+    for (const refusal of refused) {
+      expect(JSON.stringify(refusal)).toContain("does not work at the moment");
+      expect(JSON.stringify(refusal)).not.toContain("canary");
+    }
+    expect(logger.lines.join()).toContain("/srv/canary");
   });
 });
 
@@ -557,7 +568,7 @@ describe("who is asking", () => {
   });
 
   test("a session in which nobody can be made out, and a hook in doubt, close the door", async () => {
-    const cache = new RefCache({ name: "test" });
+    const cache = new RefCache({ name: "test", logger: recordingLogger() });
     const { refId } = await cache.set("k", "treasure");
     const server = withRefCache(authenticated(), cache);
     const stranger = await (await serve(server))("d");
@@ -570,6 +581,9 @@ describe("who is asking", () => {
       () => ({ type: "root" }),
       () => ({ type: "user", id: " " }),
       () => "user:alice",
+      () => {
+        throw new Error("treasure map");
+      },
     ]) {
       const doubtful = withRefCache(makeServer(), cache, { actor: actor as never });
       const client = await (await serve(doubtful))();

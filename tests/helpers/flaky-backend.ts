@@ -34,6 +34,7 @@ export class FlakyBackend extends MemoryBackend implements CacheBackend {
 
   #check(operation: Operation): void {
     this.calls.push(operation);
-    if (this.down.has(operation)) throw new StoreUnavailableError("The store cannot be reached.");
+    if (this.down.has(operation))
+      throw new StoreUnavailableError("The store at /srv/canary cannot be reached.");
   }
 }
