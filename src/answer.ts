@@ -146,7 +146,7 @@ function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> 
     is_complete: true,
     total_items: metadata.totalItems,
     size,
-    ...(result.refId === null ? { message: NOT_STORED } : {}),
+    ...(result.refId === null ? { message: "The store failed: there is no reference." } : {}),
     value: value as Stored<T>,
   };
 }
@@ -224,7 +224,8 @@ function describeShown({ shown, page, totalPages, strategy }: Preview): string {
     return `Page ${page} of ${totalPages}: ${rangeOf(shown)} of ${shown.total} ${what}.`;
   if (strategy === "truncate" || shown.unit === "characters")
     return `Showing the first ${shown.count} of ${shown.total} ${what}.`;
-  return `Showing ${shown.count} of ${shown.total} ${what}${shown.count < shown.total ? ", evenly spaced" : ""}.`;
+  const isSpread = shown.count > 1 && shown.count < shown.total;
+  return `Showing ${shown.count} of ${shown.total} ${what}${isSpread ? ", evenly spaced" : ""}.`;
 }
 
 /** Counted from 1, as people and pages do. */

@@ -1,7 +1,6 @@
 import type { Actor } from "./access/actor.js";
 import { isPermitted } from "./access/checker.js";
 import { currentActor } from "./access/current.js";
-import { checkNamespace } from "./access/namespace.js";
 import { Permission } from "./access/permission.js";
 import { makePolicy, type Policy } from "./access/policy.js";
 import {
@@ -12,7 +11,7 @@ import {
   previewAtOnce,
   type Result,
 } from "./answer.js";
-import { type CachedOptions, type Call, checkCachedOptions, type Prepared } from "./call.js";
+import type { CachedOptions, Call, Prepared } from "./call.js";
 import { CallNames } from "./call-names.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
@@ -41,7 +40,7 @@ export class CachedFunction {
   readonly #flights = new SingleFlight<Result>();
   readonly #names: CallNames;
 
-  /** @throws {ConfigurationError} naming the option that is not acceptable. */
+  /** Takes options that have been checked. */
   constructor(
     store: EntryStore,
     cache: ResolvedOptions,
@@ -51,8 +50,7 @@ export class CachedFunction {
   ) {
     this.#store = store;
     this.#cache = cache;
-    this.#namespace = checkNamespace(namespace);
-    checkCachedOptions(options, cache.limits);
+    this.#namespace = namespace;
     this.#options = options;
     this.#policy = makePolicy(options.policy ?? {}, "policy", store.settings(namespace).policy);
     this.#function = fn;
@@ -86,8 +84,14 @@ export class CachedFunction {
     const prepared = await this.#prepare(call, actor);
     const memo = this.#names.nameOf(call, prepared, actor);
     const run = () => this.#produce(call, prepared.params, memo, actor);
-    const result = memo === undefined ? await run() : await this.#flights.run(memo, call.signal, run);
+    const result =
+      memo === undefined ? await run() : await this.#flights.run(this.#flightName(memo), call.signal, run);
     return makeAnswer(result, this.#request(actor));
+  }
+
+  /** A call after a clearing does not join a run from before it. */
+  #flightName(memo: string): string {
+    return `${this.#store.generationOf(this.#namespace)} ${memo}`;
   }
 
   /** Puts values where references are, and validates the first parameter where the call asks for it. */
@@ -131,11 +135,11 @@ export class CachedFunction {
   ): Promise<Result> {
     const known = memo === undefined ? undefined : await this.#recall(memo);
     if (known !== undefined) return known;
-    const { generation } = this.#store;
+    const generation = this.#store.generationOf(this.#namespace);
     const value: unknown = await Reflect.apply(this.#function, call.self, params);
     const entry = this.#makeEntry(call, value);
     const preview = previewAtOnce(value, entry, this.#request(actor));
-    const name = generation === this.#store.generation ? memo : undefined;
+    const name = generation === this.#store.generationOf(this.#namespace) ? memo : undefined;
     const refId = await this.#keep(() => this.#store.save(entry, name));
     return { refId: refId ?? null, entry, preview };
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Policy } from "./access/policy.js";
+import { makePolicy, type Policy } from "./access/policy.js";
 import type { Duration } from "./duration.js";
 import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits, resolveTtl } from "./options.js";
 
@@ -56,10 +56,11 @@ const schema = z.strictObject({
 });
 
 /**
- * Checks the options of a cached function, the policy aside.
+ * Checks the options of a cached function.
  * @throws {ConfigurationError} naming the option that is not acceptable.
  */
 export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimits): void {
   checkShape(schema, options);
   if (options.ttl !== undefined) resolveTtl(options.ttl, limits, "ttl");
+  if (options.policy !== undefined) makePolicy(options.policy);
 }

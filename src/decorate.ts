@@ -59,15 +59,21 @@ export function makeDecorator(make: (fn: AnyFunction) => CachedFunction): Cached
 }
 
 function decorateStandard(cached: CachedFunction, context: ClassMethodDecoratorContext): unknown {
+  const method = unbound(cached);
   if (!context.private) {
     context.addInitializer(function (this: unknown) {
-      defineBound(this as object, context.name, cached);
+      const self = this as object;
+      // A subclass may have overridden the method; its own must not be hidden by ours.
+      if (Reflect.get(self, context.name) === method) defineBound(self, context.name, cached);
     });
   }
-  return unbound(cached);
+  return method;
 }
 
-/** Legacy decorators have no initialisers; the first access through an instance binds. */
+/**
+ * Legacy decorators have no initialisers; the first access through an instance, or a class for static ones, binds.
+ * The prototype itself, and `super`, get the method as it is.
+ */
 function decorateLegacy(
   make: (fn: AnyFunction) => CachedFunction,
   key: string | symbol,
@@ -75,13 +81,20 @@ function decorateLegacy(
 ): PropertyDescriptor {
   const cached = make(value as AnyFunction);
   const { enumerable = false } = rest;
-  return {
-    configurable: true,
-    enumerable,
-    get(this: object) {
-      return defineBound(this, key, cached);
-    },
-  };
+  const method = unbound(cached);
+  function get(this: object): unknown {
+    if (typeof this !== "function" && Object.hasOwn(this, key)) return method;
+    return nearestDescriptor(this, key)?.get === get ? defineBound(this, key, cached) : method;
+  }
+  return { configurable: true, enumerable, get };
+}
+
+function nearestDescriptor(self: object, key: string | symbol): PropertyDescriptor | undefined {
+  for (let at: object | null = self; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertyDescriptor(at, key);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function defineBound(self: object, key: string | symbol, cached: CachedFunction): unknown {

@@ -12,6 +12,9 @@ import { EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 
+/** Namespaces whose clearing is remembered one by one; beyond, all are taken for cleared. */
+const MOST_NAMESPACES = 10_000;
+
 /** What one entry may say of itself; the rest comes from its namespace. */
 export interface EntryOptions {
   readonly namespace: string;
@@ -29,6 +32,7 @@ export class EntryStore {
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
   readonly #functions = new Map<string, object>();
+  readonly #generations = new Map<string, number>();
   #generation = 0;
 
   constructor(options: ResolvedOptions) {
@@ -108,14 +112,19 @@ export class EntryStore {
     return this.#links.getLink(name);
   }
 
-  /** To be called before anything is cleared: a result whose run began earlier is not found again afterwards. */
-  startGeneration(): void {
+  /** To be called before one namespace, or all, is cleared: what began earlier is not found again afterwards. */
+  startGeneration(namespace?: string): void {
+    if (namespace !== undefined && this.#generations.size < MOST_NAMESPACES) {
+      this.#generations.set(namespace, (this.#generations.get(namespace) ?? 0) + 1);
+      return;
+    }
+    this.#generations.clear();
     this.#generation++;
   }
 
-  /** Changes whenever this process clears something. */
-  get generation(): number {
-    return this.#generation;
+  /** Changes whenever this process clears the namespace. */
+  generationOf(namespace: string): string {
+    return `${this.#generation}.${this.#generations.get(namespace) ?? 0}`;
   }
 
   /**

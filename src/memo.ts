@@ -68,6 +68,7 @@ function canonical(value: unknown, levels: number): string | undefined {
 function canonicalObject(value: object, levels: number): string | undefined {
   if (levels < 0) return undefined;
   if (value instanceof Date) return `Date(${value.getTime()})`;
+  if (Array.isArray(value) && Object.keys(value).length !== value.length) return undefined; // has holes, or names
   if (Array.isArray(value)) return join("[", "]", value, (item) => canonical(item, levels));
   if (!isPlainObject(value)) return undefined;
   const keys = Object.keys(value).filter((key) => value[key] !== undefined);

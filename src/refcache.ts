@@ -8,7 +8,7 @@ import type { Policy } from "./access/policy.js";
 import { type Answer, makeAnswer } from "./answer.js";
 import { hasHeads } from "./backends/backend.js";
 import { CachedFunction } from "./cached.js";
-import type { CachedOptions } from "./call.js";
+import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
 import type { Duration } from "./duration.js";
 import type { EntryHead } from "./entry/entry.js";
@@ -202,7 +202,7 @@ export class RefCache {
   /** Removes what the actor may delete of exactly one namespace, or of all; tells how many. */
   async clear(namespace?: string, options: ActorOptions = {}): Promise<number> {
     const actor = actorOf(options);
-    this.#store.startGeneration();
+    this.#store.startGeneration(namespace);
     if (actor.type === "system") return this.#store.backend.clear(namespace);
     let removed = 0;
     for await (const [refId, head] of this.#heads(namespace)) {
@@ -229,6 +229,8 @@ export class RefCache {
    * ```
    */
   cached(namespace: string, options: CachedOptions = {}): CachedDecorator {
+    checkNamespace(namespace);
+    checkCachedOptions(options, this.#options.limits);
     return makeDecorator((fn) => new CachedFunction(this.#store, this.#options, namespace, options, fn));
   }
 

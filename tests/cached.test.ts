@@ -260,6 +260,31 @@ describe("remembers", () => {
     finish();
     expect(await late).toMatchObject({ value: 2 });
   });
+
+  test("not by joining a run from before a clear, though other namespaces may be cleared", async () => {
+    const cache = new RefCache({ name: "test" });
+    const finish: (() => void)[] = [];
+    const call = cache.cached("rows")(async function slow() {
+      const run = finish.length;
+      await new Promise<void>((resolve) => void finish.push(resolve));
+      return run;
+    });
+    const early = call();
+    await expect.poll(() => finish.length).toBe(1);
+    await cache.clear("other");
+    const joined = call();
+    await new Promise((resolve) => setImmediate(resolve));
+    await cache.clear("rows");
+    const late = call();
+    await expect.poll(() => finish.length).toBe(2);
+    for (const end of finish) end();
+    expect(await Promise.all([early, joined, late])).toMatchObject([
+      { value: 0 },
+      { value: 0 },
+      { value: 1 },
+    ]);
+    expect(await call()).toMatchObject({ value: 1 });
+  });
 });
 
 describe("runs once", () => {

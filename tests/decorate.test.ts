@@ -59,6 +59,23 @@ test("static, private and overridden methods too", async () => {
   expect(await new More(3).count({ count: 2 })).toMatchObject({ value: [0, 3] });
 });
 
+test("an override is not hidden by the method it overrides", async () => {
+  class Base {
+    @cache.cached("n") async load(_args: object) {
+      return "base";
+    }
+  }
+  class Derived extends Base {
+    override async load(args: object) {
+      return `derived from ${JSON.stringify(await super.load(args))}`;
+    }
+  }
+  const derived = new Derived();
+  for (const answer of [await derived.load({}), await derived.load({})]) {
+    expect(answer).toMatch(/^derived from .*"value":"base"/);
+  }
+});
+
 test("a bound method is no visible member of its instance", () => {
   expect(Object.keys(new Tools(1))).toEqual([]);
 });
@@ -78,6 +95,13 @@ test("methods of one name in two classes do not share results", async () => {
   expect(await new B().load({})).toMatchObject({ value: "b" });
 });
 
+/** What the source in the test declares. */
+interface LegacyClass {
+  new (step: number): { count(args: { n: number }): Promise<unknown> };
+  twice(args: { n: number }): Promise<unknown>;
+  readonly prototype: { count: unknown };
+}
+
 test("legacy decorators, as TypeScript compiles them", async () => {
   const source = `
     class Legacy {
@@ -96,12 +120,23 @@ test("legacy decorators, as TypeScript compiles them", async () => {
     "runs",
     `${outputText.replace(/\(function \(\) \{/, "return (function () {").replace(/;\s*$/, "")}();`,
   );
-  const Legacy = make(cache.cached.bind(cache), runs);
+  const Legacy = make(cache.cached.bind(cache), runs) as unknown as LegacyClass;
   const { count } = new Legacy(10);
   expect(await count({ n: 3 })).toMatchObject({ is_complete: true, value: 30 });
   expect(await count({ n: 3 })).toMatchObject({ value: 30 });
   expect(runs).toEqual([3]);
   expect(await Legacy.twice({ n: 3 })).toMatchObject({ value: 6 });
+  expect(typeof Legacy.prototype.count).toBe("function");
+  expect(await new Legacy(5).count({ n: 4 })).toMatchObject({ value: 20 });
+  class Derived extends Legacy {
+    override async count(args: { n: number }) {
+      return ["derived", await super.count(args)];
+    }
+  }
+  const derived = new Derived(7);
+  for (const answer of [await derived.count({ n: 5 }), await derived.count({ n: 5 })]) {
+    expect(answer).toMatchObject(["derived", { value: 35 }]);
+  }
 });
 
 test("what is no function is refused", () => {

@@ -272,6 +272,8 @@ describeRedisServer("RedisBackend when the server fails", () => {
         "+set",
         "+unlink",
         "+scan",
+        "+multi",
+        "+exec",
       ],
     ];
     const redis = await server({ config });
@@ -295,11 +297,13 @@ describeRedisServer("RedisBackend when the server fails", () => {
       ],
     });
     const backend = backendOn({ url: redis.url });
-    await backend.set(REF, entry({ json: "1" }));
+    await backend.setLinked(REF, entry({ json: "1" }), "key");
     const large = entry({ json: JSON.stringify("x".repeat(1_000_000)) });
     const { error } = await failureOf(fillUp(backend, large));
     expect(error).toBeInstanceOf(StoreFullError);
     expect((await backend.get(REF))?.json).toBe("1");
+    await expect(backend.setLinked(reference(99), large, "key")).rejects.toBeInstanceOf(StoreFullError);
+    expect(await backend.getLink("key")).toBe(REF); // a refused value does not cost the key its former one
     await backend.clear();
     await backend.set(REF, entry());
   });

@@ -98,12 +98,18 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
     return typeof reply === "string" ? reply : undefined;
   }
 
-  /** See {@link LinkStore.setLinked}. One round trip. */
+  /** See {@link LinkStore.setLinked}. One round trip, and a transaction: where the entry is refused, so is the link. */
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     const text = encodeEntry(entry);
     const { expiresAt } = entry;
     const link = writing(linkKey(name), refId, expiresAt);
-    await this.#pipeline([writing(entryKey(refId), text, expiresAt), link], text.length);
+    const transaction = [
+      ["call", "multi"],
+      writing(entryKey(refId), text, expiresAt),
+      link,
+      ["call", "exec"],
+    ];
+    await this.#pipeline(transaction, text.length);
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

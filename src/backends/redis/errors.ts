@@ -18,7 +18,7 @@ const REPLIES: Readonly<Record<string, Explanation>> = {
   WRONGPASS: [StoreUnavailableError, `refuses the credentials. ${PASSWORD_HINT}`],
   NOPERM: [
     StoreUnavailableError,
-    "does not give this user the rights. GET, GETRANGE, SET, UNLINK and SCAN on mcp-refcache:* are needed.",
+    "does not give this user the rights. GET, GETRANGE, SET, UNLINK, SCAN, MULTI and EXEC on mcp-refcache:* are needed.",
   ],
   LOADING: [StoreUnavailableError, "is still loading its data. Try again in a moment."],
   BUSY: [StoreUnavailableError, "is busy running a script. Try again in a moment."],
