@@ -134,21 +134,35 @@ function hiddenAnswer(result: Result): HiddenAnswer {
 const MOST_CHARACTERS_PER_UNIT = 8;
 
 function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> | undefined {
-  const { json, metadata } = result.entry;
-  const limit = request.maxFullSize ?? request.maxSize;
-  if (isSurelyLarge(json, limit)) return undefined;
-  const read = readValue(result.refId ?? NO_REFERENCE, result.entry);
-  const value = metadata.strictJson === true ? read : strictJson(read);
-  const size = request.measure.count(metadata.strictJson === true ? json : JSON.stringify(value));
-  if (size > limit) return undefined;
+  const shown = shownWhole(result, request.measure, request.maxFullSize ?? request.maxSize);
+  if (shown === undefined) return undefined;
+  const { value, size } = shown;
   return {
     ...commonPart(result),
     is_complete: true,
-    total_items: metadata.totalItems,
+    total_items: result.entry.metadata.totalItems,
     size,
     ...(result.refId === null ? { message: "The store failed: there is no reference." } : {}),
     value: value as Stored<T>,
   };
+}
+
+/** The value as strict JSON with its size, unless that is above the limit; parsed only where it may be shown. */
+function shownWhole(
+  { refId, entry }: Result,
+  measure: SizeMeasure,
+  limit: number,
+): { value: unknown; size: number } | undefined {
+  const { json, metadata } = entry;
+  if (isSurelyLarge(json, limit)) return undefined;
+  const read = () => readValue(refId ?? NO_REFERENCE, entry);
+  if (metadata.strictJson === true) {
+    const size = measure.count(json);
+    return size > limit ? undefined : { value: read(), size };
+  }
+  const value = strictJson(read());
+  const size = measure.count(JSON.stringify(value));
+  return size > limit ? undefined : { value, size };
 }
 
 function isSurelyLarge(json: string, limit: number): boolean {

@@ -7,7 +7,7 @@ import { makePolicy, type Policy } from "./access/policy.js";
 import { type CacheBackend, hasLinks, type LinkStore } from "./backends/backend.js";
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
-import type { Entry } from "./entry/entry.js";
+import { type Entry, isExpired } from "./entry/entry.js";
 import { EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
@@ -149,9 +149,7 @@ class ProcessLinks implements LinkStore {
 
   async getLink(name: string): Promise<string | undefined> {
     const link = this.#links.get(name);
-    return link === undefined || (link.expiresAt !== null && Date.now() >= link.expiresAt)
-      ? undefined
-      : link.refId;
+    return link === undefined || isExpired(link, Date.now()) ? undefined : link.refId;
   }
 
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {

@@ -21,8 +21,6 @@ export type FetchEntry = (refId: RefId) => Promise<Entry | undefined>;
 /** Arguments with their references replaced. */
 export interface Resolution {
   readonly value: unknown;
-  /** References whose values were put in. */
-  readonly used: readonly RefId[];
   /** Look-alikes left as they were, since they lead to nothing the caller may use. */
   readonly missing: readonly RefId[];
 }
@@ -48,11 +46,10 @@ export async function resolveReferences(
   limits: ResolutionLimits,
 ): Promise<Resolution> {
   const found = countReferences(args, limits);
-  if (found.size === 0) return { value: args, used: [], missing: [] };
+  if (found.size === 0) return { value: args, missing: [] };
   const entries = await fetchAll(found, fetch, limits);
-  const used = [...entries.keys()];
   const missing = [...found.keys()].filter((refId) => !entries.has(refId));
-  return { value: used.length === 0 ? args : substitute(args, entries), used, missing };
+  return { value: entries.size === 0 ? args : substitute(args, entries), missing };
 }
 
 /** How often each reference occurs. Descends into lists and plain objects only. */

@@ -59,7 +59,7 @@ const MEMBERS: Record<keyof Policy, MemberCheck> = {
 };
 
 /** The names of the members, in the order of the wire format. */
-export const POLICY_MEMBERS = Object.freeze(Object.keys(MEMBERS) as (keyof Policy)[]);
+const POLICY_MEMBERS = Object.freeze(Object.keys(MEMBERS) as (keyof Policy)[]);
 
 /** Returns the first member that is missing or malformed, or `undefined` for a whole policy. */
 export function malformedMember(
