@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { loadDriver } from "../../src/backends/sqlite/driver.js";
 import { toStoreError } from "../../src/backends/sqlite/errors.js";
-import { SqliteBackend, type SqliteBackendOptions } from "../../src/backends/sqlite/index.js";
+import { SqliteBackend } from "../../src/backends/sqlite/index.js";
 import {
   PeerDependencyError,
   StoreFullError,
@@ -17,19 +17,11 @@ import {
 } from "../../src/errors.js";
 import { all, entry, reference } from "../helpers/entries.js";
 import { temporaryFolder } from "../helpers/folders.js";
+import { sqlite } from "../helpers/sqlite.js";
 import { longestTurn } from "../helpers/turns.js";
 import { childResult } from "./sqlite-children/run.js";
 
 afterEach(() => vi.restoreAllMocks());
-
-function sqlite(
-  path = join(temporaryFolder(), "cache.db"),
-  options: SqliteBackendOptions = {},
-): SqliteBackend {
-  const backend = new SqliteBackend({ ...options, path });
-  onTestFinished(() => backend.close());
-  return backend;
-}
 
 /** The one error that every method gives; checks that none is raw and that the path is named. */
 async function failureOf(backend: SqliteBackend): Promise<Error> {

@@ -5,11 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { backendChecks } from "../../src/backends/conformance.js";
-import { SqliteBackend, type SqliteBackendOptions } from "../../src/backends/sqlite/index.js";
+import { SqliteBackend } from "../../src/backends/sqlite/index.js";
 import { sqlitePathFromEnvironment } from "../../src/config.js";
 import { ConfigurationError, EntryUnreadableError } from "../../src/errors.js";
 import { all, entry, expiredEntry, reference } from "../helpers/entries.js";
 import { temporaryFolder } from "../helpers/folders.js";
+import { sqlite } from "../helpers/sqlite.js";
 import { longestTurn } from "../helpers/turns.js";
 
 describe("conformance, in a file", () => {
@@ -20,15 +21,6 @@ describe("conformance, in a file", () => {
 describe("conformance, in memory", () => {
   for (const check of backendChecks(async () => new SqliteBackend(":memory:"))) test(check.name, check.run);
 });
-
-function sqlite(
-  path = join(temporaryFolder(), "cache.db"),
-  options: SqliteBackendOptions = {},
-): SqliteBackend {
-  const backend = new SqliteBackend({ ...options, path });
-  onTestFinished(() => backend.close());
-  return backend;
-}
 
 /** The file as another program sees it. */
 function raw(path: string): Database.Database {
