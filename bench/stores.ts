@@ -1,4 +1,4 @@
-import { RefCache } from "./built.js";
+import { RefCache, SYSTEM } from "./built.js";
 import { type Contest, inTurn } from "./measure.js";
 import { type Pair, pairs } from "./raw.js";
 import { LARGE_SIZE, rowsOfSize, type Size, SMALL_SIZES } from "./values.js";
@@ -25,7 +25,7 @@ async function resolving(pair: Pair, cache: RefCache, size: Size, value: unknown
     size: size.name,
     against: pair.rawRead,
     aim: pair.aim,
-    ours: inTurn(() => cache.resolve(refId)),
+    ours: inTurn(() => cache.resolve(refId, { actor: SYSTEM })),
     ceiling: inTurn(() => pair.read("read")),
   };
 }

@@ -1,6 +1,3 @@
-import type { Actor } from "./access/actor.js";
-import { isPermitted } from "./access/checker.js";
-import { Permission } from "./access/permission.js";
 import type { Entry } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { approximateSize, type SizeMeasure } from "./preview/measure.js";
@@ -59,9 +56,16 @@ export interface PreviewAnswer extends AnswerBase {
 export interface HiddenAnswer extends AnswerBase {
   is_complete: false;
   message: string;
+  /** What the value is, where its policy says `showShape`. */
+  value_type?: ValueType;
+  /** Items of a list, members of an object, where its policy says `showShape`. */
+  total_items?: number | null;
   preview?: undefined;
   value?: undefined;
 }
+
+/** The types that JSON knows. */
+export type ValueType = "list" | "object" | "text" | "number" | "boolean" | "null";
 
 /** What a caller gets back: the value, or a reference with a preview. The members are the wire's, in snake_case. */
 export type Answer<T = unknown> = WholeAnswer<T> | PreviewAnswer | HiddenAnswer;
@@ -77,7 +81,8 @@ export interface Result {
 
 /** How to answer. Sizes are in the unit of the measure. */
 export interface AnswerRequest {
-  readonly actor: Actor;
+  /** Whether policy and namespace let the caller see the value. */
+  readonly mayRead: boolean;
   readonly measure: SizeMeasure;
   readonly preview: PreviewStrategy;
   readonly maxSize: number;
@@ -91,7 +96,7 @@ export interface AnswerRequest {
 }
 
 /**
- * Answers with a value, bounded, as far as the actor may see it. The policy is asked before the value is looked at.
+ * Answers with a value, bounded, to a caller who may see it; else with the reference alone, the value not looked at.
  * @throws {InvalidPageError} when a page is asked for that does not exist.
  */
 export function makeAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
@@ -116,7 +121,7 @@ export function isBoundedAnswer(value: unknown): boolean {
 }
 
 function chooseAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
-  if (!isPermitted(request.actor, Permission.READ, result.entry.policy)) return hiddenAnswer(result);
+  if (!request.mayRead) return hiddenAnswer(result);
   const paged = request.page !== undefined || request.pageSize !== undefined;
   return (paged ? undefined : wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
 }
@@ -127,8 +132,23 @@ function hiddenAnswer(result: Result): HiddenAnswer {
     ...commonPart(result),
     is_complete: false,
     message: result.refId === null ? `You may not see this value. ${NOT_STORED}` : use,
+    ...(result.entry.policy.showShape === true ? shapeOf(result.entry) : {}),
   };
 }
+
+function shapeOf({ json, metadata }: Entry): Pick<HiddenAnswer, "value_type" | "total_items"> {
+  return { value_type: TYPES[json.trimStart().charAt(0)] ?? "number", total_items: metadata.totalItems };
+}
+
+/** The type of a value by the first character of its JSON text. */
+const TYPES: Readonly<Record<string, ValueType>> = {
+  "[": "list",
+  "{": "object",
+  '"': "text",
+  t: "boolean",
+  f: "boolean",
+  n: "null",
+};
 
 /** No measure gets more characters than this into one unit, runs of blanks aside; longer texts need no counting. */
 const MOST_CHARACTERS_PER_UNIT = 8;

@@ -1,8 +1,8 @@
-import type { Actor } from "./access/actor.js";
-import { isPermitted } from "./access/checker.js";
-import { currentActor } from "./access/current.js";
-import { Permission } from "./access/permission.js";
+import { ANONYMOUS_AGENT } from "./access/actor.js";
+import type { Questions } from "./access/control.js";
+import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { makePolicy, type Policy } from "./access/policy.js";
+import { Usage } from "./access/usage.js";
 import {
   type Answer,
   type AnswerRequest,
@@ -16,15 +16,24 @@ import { CallNames } from "./call-names.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
 import {
-  EntryUnreadableError,
   HiddenArgumentError,
   ReferenceUnavailableError,
   StoreError,
   ValueNotStorableError,
 } from "./errors.js";
+import { hideFailure } from "./hidden-failure.js";
 import { type ResolvedOptions, resolveTtl } from "./options.js";
+import type { Place, Placement } from "./placement.js";
 import { type FetchEntry, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
+
+/** One call on its way: who makes it, what it has used, and where its result goes. */
+interface Running {
+  readonly call: Call;
+  readonly questions: Questions;
+  readonly usage: Usage;
+  readonly place: Place;
+}
 
 /**
  * A function whose results are kept and answered by reference: resolves the references in its arguments, runs
@@ -33,28 +42,26 @@ import { SingleFlight } from "./single-flight.js";
 export class CachedFunction {
   readonly #store: EntryStore;
   readonly #cache: ResolvedOptions;
-  readonly #namespace: string;
   readonly #options: CachedOptions;
-  readonly #policy: Policy;
   readonly #function: (...params: never[]) => unknown;
   readonly #flights = new SingleFlight<Result>();
+  readonly #placement: Placement;
   readonly #names: CallNames;
 
   /** Takes options that have been checked. */
   constructor(
     store: EntryStore,
     cache: ResolvedOptions,
-    namespace: string,
+    placement: Placement,
     options: CachedOptions,
     fn: (...params: never[]) => unknown,
   ) {
     this.#store = store;
     this.#cache = cache;
-    this.#namespace = namespace;
     this.#options = options;
-    this.#policy = makePolicy(options.policy ?? {}, "policy", store.settings(namespace).policy);
     this.#function = fn;
-    this.#names = new CallNames(store, cache, { namespace, options, policy: this.#policy, fn });
+    this.#placement = placement;
+    this.#names = new CallNames(store, cache, { namespace: placement.template, options, fn });
   }
 
   /** The name the function was given, or an empty text. */
@@ -65,9 +72,7 @@ export class CachedFunction {
   /** Milliseconds that results live, `null` for ever. */
   get ttl(): number | null {
     const { ttl } = this.#options;
-    return ttl === undefined
-      ? this.#store.settings(this.#namespace).ttl
-      : resolveTtl(ttl, this.#cache.limits, "ttl");
+    return ttl === undefined ? this.#placement.settings.ttl : resolveTtl(ttl, this.#cache.limits, "ttl");
   }
 
   /** Which members of the arguments take references. */
@@ -76,40 +81,51 @@ export class CachedFunction {
   }
 
   /**
-   * From arguments to answer.
-   * @throws whatever the function or `validate` throws, and {@link RefCacheError}s of the cache's own.
+   * From arguments to answer, on behalf of the caller that is known; outside any call, of an anonymous agent.
+   * @throws whatever the function or `validate` throws, unless values were used that the caller may not see; and
+   * {@link RefCacheError}s of the cache's own.
    */
   async call(call: Call): Promise<Answer> {
-    const actor = currentActor();
-    const prepared = await this.#prepare(call, actor);
-    const memo = this.#names.nameOf(call, prepared, actor);
-    const run = () => this.#produce(call, prepared.params, memo, actor);
-    const result =
-      memo === undefined ? await run() : await this.#flights.run(this.#flightName(memo), call.signal, run);
-    return makeAnswer(result, this.#request(actor));
+    const usage = new Usage(currentActor() ?? ANONYMOUS_AGENT, currentUsage());
+    const questions = this.#store.questionsOf(usage.caller);
+    const place = this.#placement.of(usage.caller);
+    const running = { call, questions, usage, place };
+    const result = await runCall(usage, () => this.#resultOf(running));
+    const { entry, refId } = result;
+    const mayRead = await questions.permits("answer", entry, refId ?? undefined);
+    if (mayRead) currentUsage()?.add(entry);
+    return makeAnswer(result, { ...this.#request(place), mayRead });
   }
 
-  /** A call after a clearing does not join a run from before it. */
-  #flightName(memo: string): string {
-    return `${this.#store.generationOf(this.#namespace)} ${memo}`;
+  async #resultOf(running: Running): Promise<Result> {
+    const { call, questions, place } = running;
+    const prepared = await this.#prepare(running);
+    try {
+      const memo = this.#names.nameOf(call, prepared, questions.actor, place);
+      const run = () => this.#produce(running, prepared.params, memo);
+      if (memo === undefined) return await run();
+      // A call after a clearing does not join a run from before it.
+      const flight = `${this.#store.generationOf(place.namespace)} ${memo}`;
+      return await this.#flights.run(flight, call.signal, run);
+    } catch (error) {
+      throw await this.#asSeen(error, running);
+    }
   }
 
   /** Puts values where references are, and validates the first parameter where the call asks for it. */
-  async #prepare(call: Call, actor: Actor): Promise<Prepared> {
+  async #prepare({ call, questions, usage }: Running): Promise<Prepared> {
     if (this.resolveRefs === false) return { params: call.params, missing: [] };
-    let isHidden = false;
-    const fetch = async (refId: string) => {
-      const entry = await this.#store.find(refId, actor, Permission.EXECUTE);
-      if (entry !== undefined && !isPermitted(actor, Permission.READ, entry.policy)) isHidden = true;
-      return entry;
-    };
-    const { params, missing } = await this.#resolve(call, fetch);
+    let missing: readonly string[] = [];
     try {
-      const validated = call.validate === undefined ? params[0] : await call.validate(params[0]);
-      return { params: call.validate === undefined ? params : [validated, ...params.slice(1)], missing };
+      const resolved = await this.#resolve(call, (refId) => this.#store.find(refId, questions, "use"));
+      missing = resolved.missing;
+      if (call.validate === undefined) return resolved;
+      const [first, ...others] = resolved.params;
+      return { params: [await call.validate(first), ...others], missing };
     } catch (error) {
+      if (error instanceof StoreError) throw error;
       if (missing.length > 0) throw new ReferenceUnavailableError();
-      throw isHidden ? new HiddenArgumentError() : error;
+      throw (await questions.mayReadAll(usage)) ? error : new HiddenArgumentError();
     }
   }
 
@@ -127,24 +143,33 @@ export class CachedFunction {
     return { params: [first, ...call.params.slice(1)], missing };
   }
 
-  async #produce(
-    call: Call,
-    params: readonly unknown[],
-    memo: string | undefined,
-    actor: Actor,
-  ): Promise<Result> {
-    const known = memo === undefined ? undefined : await this.#recall(memo);
+  async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Result> {
+    const known = memo === undefined ? undefined : await this.#keep(() => this.#store.recall(memo));
     if (known !== undefined) return known;
-    const generation = this.#store.generationOf(this.#namespace);
-    const value: unknown = await Reflect.apply(this.#function, call.self, params);
-    const entry = this.#makeEntry(call, value);
-    const preview = previewAtOnce(value, entry, this.#request(actor));
-    const name = generation === this.#store.generationOf(this.#namespace) ? memo : undefined;
-    const refId = await this.#keep(() => this.#store.save(entry, name));
-    return { refId: refId ?? null, entry, preview };
+    const { questions, place } = running;
+    const generation = this.#store.generationOf(place.namespace);
+    const { entry, preview } = await this.#run(running, params);
+    const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
+    const refId = (await this.#keep(() => this.#store.save(entry, name))) ?? null;
+    if (this.#declassifies(running))
+      questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
+    return { refId, entry, preview };
   }
 
-  #makeEntry(call: Call, value: unknown): Entry {
+  async #run(running: Running, params: readonly unknown[]): Promise<Pick<Result, "entry" | "preview">> {
+    const { call, questions, usage, place } = running;
+    try {
+      const value: unknown = await Reflect.apply(this.#function, call.self, params);
+      const entry = this.#makeEntry(running, value);
+      const mayRead = questions.surelyPermits("answer", entry);
+      const request = { ...this.#request(place), mayRead };
+      return { entry, preview: mayRead ? previewAtOnce(value, entry, request) : undefined };
+    } catch (error) {
+      throw new RunFailure(error, usage);
+    }
+  }
+
+  #makeEntry({ call, usage, place }: Running, value: unknown): Entry {
     if (isAnswer(value)) {
       throw new ValueNotStorableError(
         "$",
@@ -152,17 +177,31 @@ export class CachedFunction {
       );
     }
     const { ttl } = this.#options;
-    const toolName = call.tool ?? (this.#function.name || undefined);
-    return this.#store.make(value, { namespace: this.#namespace, ttl, policy: this.#policy, toolName });
+    const policy = this.#resultPolicy(usage, place.policy);
+    const toolName = this.#toolOf(call) || undefined;
+    return this.#store.make(value, { namespace: place.namespace, ttl, policy, toolName });
   }
 
-  /** An earlier result, if it is still there; one that cannot be read is made again. */
-  async #recall(memo: string): Promise<Result | undefined> {
-    return this.#keep(async () => {
-      const refId = await this.#store.follow(memo);
-      const entry = refId === undefined ? undefined : await this.#store.backend.get(refId).catch(unreadable);
-      return refId === undefined || entry === undefined ? undefined : { refId, entry };
-    });
+  #resultPolicy(usage: Usage, policy: Policy): Policy {
+    const { declassify = false } = this.#options;
+    if (declassify === false) return usage.restrict(policy);
+    return declassify === true ? policy : makePolicy(declassify(usage.policies), "declassify", policy);
+  }
+
+  #declassifies({ usage }: Running): boolean {
+    return Boolean(this.#options.declassify) && usage.policies.length > 0;
+  }
+
+  /** What the function threw may quote what it used; so it is told to those only who may READ all of that. */
+  async #asSeen(error: unknown, { call, questions, usage }: Running): Promise<unknown> {
+    const { cause, usage: used } = error instanceof RunFailure ? error : { cause: error, usage };
+    if (cause === error && error instanceof StoreError) return error;
+    const mayRead = (await questions.mayReadAll(usage)) && (await questions.mayReadAll(used));
+    return mayRead ? cause : hideFailure(cause, this.#toolOf(call), this.#cache);
+  }
+
+  #toolOf(call: Call): string {
+    return call.tool ?? this.#function.name;
   }
 
   /** A failing store costs the reference, not the answer, unless the cache is told otherwise. */
@@ -176,12 +215,10 @@ export class CachedFunction {
     }
   }
 
-  #request(actor: Actor): AnswerRequest {
-    const settings = this.#store.settings(this.#namespace);
+  #request({ settings }: Place): Omit<AnswerRequest, "mayRead"> {
     const { limits, measure } = this.#cache;
     const { preview, maxSize } = this.#options;
     return {
-      actor,
       measure,
       preview: preview ?? settings.preview,
       maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
@@ -191,12 +228,17 @@ export class CachedFunction {
   }
 }
 
+const DECLASSIFIED = { permitted: true, reason: "declassify" };
+
+/** What a run threw, with what it had used by then: others than its own caller may have joined it. */
+class RunFailure {
+  constructor(
+    readonly cause: unknown,
+    readonly usage: Usage,
+  ) {}
+}
+
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {
   const given = typeof args === "object" && args !== null ? Object.entries(args) : [];
   return Object.fromEntries(given.filter(([member]) => members.includes(member)));
-}
-
-function unreadable(error: unknown): undefined {
-  if (error instanceof EntryUnreadableError) return undefined;
-  throw error;
 }

@@ -1,17 +1,17 @@
 import { nanoid } from "nanoid";
-import { type Actor, actorText } from "./access/actor.js";
-import type { Policy } from "./access/policy.js";
+import type { Actor } from "./access/actor.js";
+import { actorText } from "./access/actor-text.js";
 import type { CachedOptions, Call, Prepared } from "./call.js";
 import type { EntryStore } from "./entry-store.js";
 import { ConfigurationError } from "./errors.js";
 import { fingerprint, memoName } from "./memo.js";
 import type { ResolvedOptions } from "./options.js";
+import type { Place } from "./placement.js";
 
 /** The function whose calls get names. */
 export interface NamedFunction {
   readonly namespace: string;
   readonly options: CachedOptions;
-  readonly policy: Policy;
   readonly fn: (...params: never[]) => unknown;
 }
 
@@ -22,14 +22,12 @@ export class CallNames {
   readonly #named: NamedFunction;
   readonly #anonymous = nanoid();
   readonly #source: string;
-  readonly #policy: string;
   readonly #warnings = new Set<string>();
 
   constructor(store: EntryStore, cache: ResolvedOptions, named: NamedFunction) {
     this.#store = store;
     this.#cache = cache;
     this.#named = named;
-    this.#policy = JSON.stringify(named.policy);
     const source = named.fn.toString();
     this.#source = source.includes("[native code]") ? this.#anonymous : fingerprint(source); // a bound one hides its own
   }
@@ -38,16 +36,15 @@ export class CallNames {
    * The link name of a call's result; `undefined` where every call is to run, or calls cannot be told apart.
    * @throws {ConfigurationError} when the option `key` does not return a text.
    */
-  nameOf(call: Call, { params, missing }: Prepared, actor: Actor): string | undefined {
-    const { namespace, options } = this.#named;
-    const { key, scope } = options;
+  nameOf(call: Call, { params, missing }: Prepared, actor: Actor, place: Place): string | undefined {
+    const { key, scope } = this.#named.options;
     if (key === false) return undefined;
     const name = memoName({
       cacheName: this.#cache.name,
-      namespace,
+      namespace: place.namespace,
       tool: this.#identity(call),
       principal: scope === "shared" ? "*" : actorText(actor),
-      policy: this.#policy,
+      policy: JSON.stringify(place.policy),
       args: key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call.self, params),
       missing,
     });

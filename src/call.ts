@@ -1,15 +1,21 @@
 import { z } from "zod";
-import { makePolicy, type Policy } from "./access/policy.js";
+import type { Policy } from "./access/policy.js";
 import type { Duration } from "./duration.js";
 import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits, resolveTtl } from "./options.js";
+import { type OwnershipOptions, ownershipShape } from "./placement.js";
 
 /** How one cached function differs from its namespace. */
-export interface CachedOptions extends PreviewOptions {
+export interface CachedOptions extends PreviewOptions, OwnershipOptions {
   /** How long results live: milliseconds, text such as `"1h"`, or `null` for ever. */
   readonly ttl?: Duration | null | undefined;
-  readonly policy?: Partial<Policy> | undefined;
-  /** `"user"` (default): a result is found again by the same principal only. `"shared"`: by everybody. */
+  /** `"user"` (default): a result is the caller's, and found again by the same caller only. `"shared"`: everybody's. */
   readonly scope?: "user" | "shared" | undefined;
+  /**
+   * The one door out of private computation. A result is closed to all who may not do the same with every value it
+   * was made from. `true`: it is as open as the tool's policy says, as a mean or a yes may be. A function gets the
+   * policies of the values used and gives the members that differ from the tool's policy.
+   */
+  readonly declassify?: Declassify | undefined;
   /**
    * What tells one call from another, in place of the arguments; gets the function's parameters as the function
    * does. `false`: every call runs, as for random numbers.
@@ -20,6 +26,9 @@ export interface CachedOptions extends PreviewOptions {
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
   readonly resolveRefs?: boolean | readonly string[] | undefined;
 }
+
+/** See {@link CachedOptions.declassify}. */
+export type Declassify = boolean | ((used: readonly Policy[]) => Partial<Policy>);
 
 /** One call, as the layer above the cached function makes it. */
 export interface Call {
@@ -43,9 +52,13 @@ export interface Prepared {
 
 const schema = z.strictObject({
   ttl: z.union([z.number(), z.string()]).nullable().optional(),
-  policy: z.looseObject({}).optional(),
   ...previewShape,
-  scope: z.enum(["user", "shared"]).optional(),
+  ...ownershipShape,
+  declassify: z
+    .custom((value) => typeof value === "boolean" || typeof value === "function", {
+      message: "must be true, false or a function",
+    })
+    .optional(),
   key: z
     .custom((value) => value === false || typeof value === "function", {
       message: "must be a function or false",
@@ -62,5 +75,4 @@ const schema = z.strictObject({
 export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimits): void {
   checkShape(schema, options);
   if (options.ttl !== undefined) resolveTtl(options.ttl, limits, "ttl");
-  if (options.policy !== undefined) makePolicy(options.policy);
 }

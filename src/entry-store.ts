@@ -1,13 +1,14 @@
 import { LRUCache } from "lru-cache";
 import type { Actor } from "./access/actor.js";
-import { isPermitted } from "./access/checker.js";
+import { AccessControl, type Questions } from "./access/control.js";
+import { currentUsage } from "./access/current.js";
 import { checkNamespace, pickForNamespace } from "./access/namespace.js";
-import type { Permissions } from "./access/permission.js";
-import { makePolicy, type Policy } from "./access/policy.js";
-import { type CacheBackend, hasLinks, type LinkStore } from "./backends/backend.js";
+import type { Operation } from "./access/operation.js";
+import type { Policy } from "./access/policy.js";
+import { type CacheBackend, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
-import { type Entry, isExpired } from "./entry/entry.js";
+import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
 import { EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
@@ -19,7 +20,8 @@ const MOST_NAMESPACES = 10_000;
 export interface EntryOptions {
   readonly namespace: string;
   readonly ttl?: Duration | null | undefined;
-  readonly policy?: Partial<Policy> | undefined;
+  /** Default: the namespace's. */
+  readonly policy?: Policy | undefined;
   readonly toolName?: string | undefined;
 }
 
@@ -29,6 +31,7 @@ export interface EntryOptions {
  */
 export class EntryStore {
   readonly backend: CacheBackend;
+  readonly #access: AccessControl;
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
   readonly #functions = new Map<string, object>();
@@ -38,6 +41,7 @@ export class EntryStore {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.backend = options.backend;
+    this.#access = new AccessControl(options);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
 
@@ -60,10 +64,7 @@ export class EntryStore {
     return {
       json,
       namespace,
-      policy:
-        options.policy === undefined
-          ? settings.policy
-          : makePolicy(options.policy, "policy", settings.policy),
+      policy: options.policy ?? settings.policy,
       createdAt,
       expiresAt: ttl === null ? null : createdAt + ttl,
       metadata: { toolName: options.toolName ?? null, totalItems, totalSize: bytes, strictJson },
@@ -77,34 +78,82 @@ export class EntryStore {
     return refId;
   }
 
-  /**
-   * The entry of a reference, for an actor who needs all of `required`; `undefined` when it is unknown, expired,
-   * forbidden, or not a reference at all.
-   */
-  async find(refId: string, actor: Actor, required: Permissions): Promise<Entry | undefined> {
-    if (!isReference(refId)) return undefined;
-    const entry = await this.#readable(refId, actor);
-    return entry !== undefined && isPermitted(actor, required, entry.policy) ? entry : undefined;
+  /** What an actor may do, in the course of one operation. */
+  questionsOf(actor: Actor): Questions {
+    return this.#access.questionsOf(actor);
   }
 
-  /** Whose an unreadable entry is cannot be told, so only the server itself learns that there is one. */
-  async #readable(refId: string, actor: Actor): Promise<Entry | undefined> {
-    try {
-      return await this.backend.get(refId);
-    } catch (error) {
-      if (error instanceof EntryUnreadableError && actor.type !== "system") return undefined;
-      throw error;
-    }
+  /**
+   * The entry of a reference, for those who may do this with it; `undefined` when it is unknown, expired, forbidden,
+   * or not a reference at all. The head is asked first: what is forbidden takes no longer than what does not exist,
+   * however large it is. A call that is running has then used the entry.
+   */
+  async find(refId: string, questions: Questions, operation: Operation): Promise<Entry | undefined> {
+    const { actor } = questions;
+    const found = await this.#ask(
+      refId,
+      questions,
+      operation,
+      actor.type === "system" || !hasHeads(this.backend),
+    );
+    const entry =
+      found === undefined || isWhole(found) ? found : await this.#wholeOf(refId, questions, operation);
+    if (entry !== undefined) currentUsage()?.add(entry);
+    return entry;
   }
 
   /**
    * Like {@link EntryStore.find}.
    * @throws {ReferenceUnavailableError} where `find` gives `undefined`.
    */
-  async read(refId: string, actor: Actor, required: Permissions): Promise<Entry> {
-    const entry = await this.find(refId, actor, required);
+  async read(refId: string, questions: Questions, operation: Operation): Promise<Entry> {
+    const entry = await this.find(refId, questions, operation);
     if (entry === undefined) throw new ReferenceUnavailableError();
     return entry;
+  }
+
+  /** Like {@link EntryStore.find}, for what is known of an entry without its value. Does not count as use. */
+  async findHead(refId: string, questions: Questions, operation: Operation): Promise<EntryHead | undefined> {
+    return this.#ask(refId, questions, operation, !hasHeads(this.backend));
+  }
+
+  /** What is known of an entry, for the cache's own decisions. */
+  async peek(refId: string): Promise<EntryHead | undefined> {
+    return ifReadable(() => this.#head(refId));
+  }
+
+  /** An earlier result by its name, for the call that made it to answer with; one that cannot be read is none. */
+  async recall(name: string): Promise<{ refId: RefId; entry: Entry } | undefined> {
+    const refId = await this.follow(name);
+    const entry = refId === undefined ? undefined : await ifReadable(() => this.backend.get(refId));
+    return refId === undefined || entry === undefined ? undefined : { refId, entry };
+  }
+
+  async #ask(
+    refId: string,
+    questions: Questions,
+    operation: Operation,
+    whole: boolean,
+  ): Promise<EntryHead | undefined> {
+    const head = isReference(refId) ? await this.#look(refId, questions.actor, whole) : undefined;
+    if (head === undefined) questions.record(operation, MISSING, null, refId);
+    return head !== undefined && (await questions.permits(operation, head, refId)) ? head : undefined;
+  }
+
+  /** Whose an unreadable entry is cannot be told, so only the server itself learns that there is one. */
+  #look(refId: string, actor: Actor, whole: boolean): Promise<EntryHead | undefined> {
+    const look = () => (whole ? this.backend.get(refId) : this.#head(refId));
+    return actor.type === "system" ? look() : ifReadable(look);
+  }
+
+  async #head(refId: string): Promise<EntryHead | undefined> {
+    return hasHeads(this.backend) ? this.backend.head(refId) : this.backend.get(refId);
+  }
+
+  /** What is read now may be another entry than the one that was asked about. */
+  async #wholeOf(refId: string, questions: Questions, operation: Operation): Promise<Entry | undefined> {
+    const entry = await ifReadable(() => this.backend.get(refId));
+    return entry !== undefined && (await questions.wouldPermit(operation, entry)) ? entry : undefined;
   }
 
   /** The reference that a name leads to, which may have ended meanwhile. */
@@ -135,6 +184,21 @@ export class EntryStore {
     const owner = this.#functions.get(name) ?? fn;
     this.#functions.set(name, owner);
     return owner === fn;
+  }
+}
+
+const MISSING = { permitted: false, reason: "missing" };
+
+function isWhole(head: EntryHead): head is Entry {
+  return "json" in head;
+}
+
+async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof EntryUnreadableError) return undefined;
+    throw error;
   }
 }
 

@@ -65,6 +65,44 @@ export class HiddenArgumentError extends RefCacheError {
   }
 }
 
+/**
+ * Thrown in place of an error that a tool threw after it used values which its caller may not see: its message might
+ * quote them. The server's log has the same id.
+ */
+export class HiddenFailureError extends RefCacheError {
+  readonly code = "tool_failed";
+  readonly correlationId: string;
+
+  constructor(correlationId: string) {
+    super(
+      `The tool failed after it used a value that you may not see, so the reason is withheld. The server's operator finds it under ${correlationId}.`,
+    );
+    this.correlationId = correlationId;
+  }
+}
+
+/** Thrown in place of what a tool returned, past the cache, after it used values which its caller may not see. */
+export class HiddenResultError extends RefCacheError {
+  readonly code = "result_withheld";
+
+  constructor() {
+    super(
+      "The tool used a value that you may not see, so what it returned is withheld. Only tools whose results are cached may use such values.",
+    );
+  }
+}
+
+/** Thrown when an actor may not store under a key, or in a namespace at all. */
+export class PermissionDeniedError extends RefCacheError {
+  readonly code = "permission_denied";
+
+  constructor() {
+    super(
+      "The caller may not store this here: it takes WRITE in the namespace, and UPDATE where the key is taken. A tool may store in the server's own name with { actor: SYSTEM }.",
+    );
+  }
+}
+
 /** Thrown, before anything is stored, when a value cannot be held as JSON; names the path. */
 export class ValueNotStorableError extends RefCacheError {
   readonly code = "value_not_storable";

@@ -1,24 +1,30 @@
 export { type Actor, ANONYMOUS_AGENT, SYSTEM } from "./access/actor.js";
+export { encodeId } from "./access/actor-text.js";
+export type { AuditHook, AuditRecord } from "./access/audit.js";
+export type { Membership } from "./access/control.js";
 export { currentActor, runAs } from "./access/current.js";
+export type { Group } from "./access/namespace.js";
 export { Permission, type Permissions } from "./access/permission.js";
-export { DEFAULT_POLICY, type Policy, policies } from "./access/policy.js";
+export { DEFAULT_POLICY, ownedBy, type Policy, policies } from "./access/policy.js";
 export {
   type Answer,
   type HiddenAnswer,
   isAnswer,
   type PreviewAnswer,
   type Stored,
+  type ValueType,
   type WholeAnswer,
 } from "./answer.js";
 export { type CacheBackend, type HeadStore, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory.js";
-export type { CachedOptions } from "./call.js";
+export type { CachedOptions, Declassify } from "./call.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
 export * from "./errors.js";
 export type { Logger } from "./logger.js";
 export type { Limits, NamespaceOptions, PreviewOptions, RefCacheOptions } from "./options.js";
+export type { OwnershipOptions } from "./placement.js";
 export { type GptEncoding, gptTokens } from "./preview/gpt-tokens.js";
 export { characters, type SizeMeasure, tokenizer, tokens } from "./preview/measure.js";
 export type { PreviewStrategy } from "./preview/preview.js";

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { type AuditHook, AuditLog } from "./access/audit.js";
+import type { Membership } from "./access/control.js";
 import { checkNamespace } from "./access/namespace.js";
 import { DEFAULT_POLICY, makePolicy, type Policy } from "./access/policy.js";
 import type { CacheBackend } from "./backends/backend.js";
@@ -65,6 +67,15 @@ export interface RefCacheOptions extends PreviewOptions {
   readonly logger?: Logger | undefined;
   /** What a cached tool does when the store fails: `answer` without a reference (default), or `throw`. */
   readonly onStoreError?: "answer" | "throw" | undefined;
+  /** Tells who belongs to `org:<id>` and `shared:<id>`. Default: nobody. */
+  readonly members?: Membership | undefined;
+  /** Gets one record for each decision about access. */
+  readonly audit?: AuditHook | undefined;
+  /**
+   * Log the messages of errors that tools throw after they used values which their callers may not see. They may
+   * quote them. Default `false`: a correlation id alone.
+   */
+  readonly logHiddenErrors?: boolean | undefined;
 }
 
 /** Limits with durations in milliseconds. */
@@ -92,6 +103,9 @@ export interface ResolvedOptions {
   readonly measure: SizeMeasure;
   readonly logger: Logger;
   readonly onStoreError: "answer" | "throw";
+  readonly members: Membership | undefined;
+  readonly audit: AuditLog | undefined;
+  readonly logHiddenErrors: boolean;
 }
 
 const DEFAULT_LIMITS: Limits = {
@@ -124,6 +138,8 @@ const withMethods = <T>(what: string, ...methods: string[]) =>
   z.custom<T>((value) => methods.every((method) => typeof (value as never)?.[method] === "function"), {
     message: `must be ${what} (an object with ${methods.join(", ")})`,
   });
+
+const hook = z.custom<never>((value) => typeof value === "function", { message: "must be a function" });
 
 const schema = z.strictObject({
   name: z.string(),
@@ -171,6 +187,9 @@ const schema = z.strictObject({
     .optional(),
   logger: withMethods<Logger>("a logger", "debug", "info", "warn", "error").optional(),
   onStoreError: z.enum(["answer", "throw"]).optional(),
+  members: hook.optional(),
+  audit: hook.optional(),
+  logHiddenErrors: z.boolean().optional(),
 });
 
 /**
@@ -181,6 +200,7 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
   checkShape(schema, options);
   const limits = resolveLimits(options.limits ?? {});
   const defaults = resolveDefaults(options, limits);
+  const logger = options.logger ?? stderrLogger;
   return {
     name: checkCacheName(options.name),
     backend: options.backend ?? new MemoryBackend(),
@@ -188,8 +208,11 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
     namespaces: resolveNamespaces(options.namespaces ?? {}, defaults, limits),
     limits,
     measure: resolveMeasure(options.measure ?? "tokens"),
-    logger: options.logger ?? stderrLogger,
+    logger,
     onStoreError: options.onStoreError ?? "answer",
+    members: options.members,
+    audit: options.audit && new AuditLog(options.audit, logger),
+    logHiddenErrors: options.logHiddenErrors ?? false,
   };
 }
 
@@ -252,7 +275,8 @@ function resolveNamespaces(
   for (const [name, { ttl, policy, ...preview }] of Object.entries(namespaces)) {
     const option = `namespaces[${JSON.stringify(name)}]`;
     if (/\*(?!$)|(?<!:)\*$/.test(name)) throw new ConfigurationError(option, "may hold * only as prefix:*");
-    resolved.set(checkNamespace(name, option), {
+    checkNamespace(name.replace(/\*$/, "x"), option);
+    resolved.set(name, {
       ttl: ttl === undefined ? defaults.ttl : resolveTtl(ttl, limits, `${option}.ttl`),
       policy: makePolicy(policy ?? {}, `${option}.policy`, defaults.policy),
       preview: preview.preview ?? defaults.preview,

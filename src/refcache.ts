@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { type Actor, checkActor } from "./access/actor.js";
-import { isPermitted } from "./access/checker.js";
-import { currentActor } from "./access/current.js";
+import { type Actor, checkActor, SYSTEM } from "./access/actor.js";
+import type { Questions } from "./access/control.js";
+import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
-import { Permission } from "./access/permission.js";
-import type { Policy } from "./access/policy.js";
-import { type Answer, makeAnswer } from "./answer.js";
+import type { Operation } from "./access/operation.js";
+import { Usage } from "./access/usage.js";
+import { type Answer, isAnswer, makeAnswer } from "./answer.js";
 import { hasHeads } from "./backends/backend.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
@@ -14,7 +14,13 @@ import type { Duration } from "./duration.js";
 import type { EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
-import { ConfigurationError, EntryUnreadableError } from "./errors.js";
+import {
+  ConfigurationError,
+  EntryUnreadableError,
+  HiddenResultError,
+  PermissionDeniedError,
+} from "./errors.js";
+import { hideFailure } from "./hidden-failure.js";
 import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
 import {
@@ -26,6 +32,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./options.js";
+import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
 import { isReference, type RefId } from "./reference.js";
 
@@ -39,25 +46,23 @@ export interface Reference {
   readonly expiresAt: number | null;
   /** The tool that made it, or `null`. */
   readonly toolName: string | null;
-  /** Items of a list, members of an object, else `null`. */
+  /** Items of a list, members of an object, else `null`; also `null` for those who may use and not see it. */
   readonly totalItems: number | null;
-  /** Size of the value as JSON text in bytes, where known. */
+  /** Size of the value as JSON text in bytes, where known; `null` for those who may use and not see it. */
   readonly bytes: number | null;
 }
 
-/** Who asks. Default: the actor of the running call, or the server itself outside any. */
+/** Who asks. Default: the caller of the tool that is running. Outside any, it must be said: {@link SYSTEM} for the server itself. */
 export interface ActorOptions {
   readonly actor?: Actor;
 }
 
-/** Options of {@link RefCache.set}. */
-export interface SetOptions {
+/** Options of {@link RefCache.set}. Who stores is by default the caller of the tool that is running, outside any the server. */
+export interface SetOptions extends ActorOptions, OwnershipOptions {
   /** Default `public`. */
   readonly namespace?: string | undefined;
   /** Milliseconds, text such as `"1h"`, or `null` for ever. Default: the namespace's. */
   readonly ttl?: Duration | null | undefined;
-  /** Members that differ from the namespace's policy. */
-  readonly policy?: Partial<Policy> | undefined;
   readonly toolName?: string | undefined;
 }
 
@@ -124,25 +129,31 @@ export class RefCache {
   }
 
   /**
-   * Stores a value under a new reference, and points the key of this namespace at it.
-   * @throws {ValueNotStorableError} | {LimitExceededError} before anything is stored; {StoreError} when the store fails.
+   * Stores a value under a new reference, and points the key of this namespace at it. Needs WRITE in the namespace,
+   * and UPDATE of what the key names so far. Within a call, the value is closed to all who may not have what the call used.
+   * @throws {ValueNotStorableError} | {LimitExceededError} | {PermissionDeniedError} before anything is stored;
+   * {StoreError} when the store fails.
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<Reference> {
     if (typeof key !== "string" || key === "")
       throw new ConfigurationError("key", "must be a text that is not empty");
-    const namespace = checkNamespace(options.namespace ?? PUBLIC_NAMESPACE);
-    const entry = this.#store.make(value, { ...options, namespace });
-    const refId = await this.#store.save(entry, keyName(namespace, key));
-    return toReference(refId, entry);
+    const { namespace = PUBLIC_NAMESPACE, actor: _, ttl, toolName, ...ownership } = options;
+    const actor = "actor" in options ? checkActor(options.actor, "actor") : (currentActor() ?? SYSTEM);
+    const whose = currentUsage()?.caller ?? actor;
+    const place = this.#placement(checkNamespace(namespace), ownership).of(whose);
+    const name = keyName(namespace, key);
+    await this.#checkWriting(this.#store.questionsOf(actor), namespace, name);
+    const policy = currentUsage()?.restrict(place.policy) ?? place.policy;
+    const entry = this.#store.make(value, { namespace, ttl, policy, toolName });
+    return toReference(await this.#store.save(entry, name), entry);
   }
 
   /** The reference that a key of a namespace leads to, for those who may read or use it; else `undefined`. */
   async lookup(key: string, options: ListOptions = {}): Promise<Reference | undefined> {
+    const questions = this.#questions(options);
     const refId = await this.#store.follow(keyName(options.namespace ?? PUBLIC_NAMESPACE, key));
-    const head = refId === undefined ? undefined : await this.#head(refId);
-    return refId === undefined || head === undefined || !mayKnow(actorOf(options), head)
-      ? undefined
-      : toReference(refId, head);
+    const head = refId === undefined ? undefined : await this.#store.findHead(refId, questions, "lookup");
+    return refId === undefined || head === undefined ? undefined : this.#tell(refId, head, questions);
   }
 
   /**
@@ -150,16 +161,16 @@ export class RefCache {
    * @throws {ReferenceUnavailableError} when unknown, expired or forbidden; {InvalidPageError} when there is no such page.
    */
   async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T>> {
-    const actor = actorOf(options);
+    const questions = this.#questions(options);
     const { preview, maxSize, page, pageSize } = options;
     checkShape(previewOptions, { preview, maxSize });
-    const entry = await this.#store.read(refId, actor, Permission.READ);
+    const entry = await this.#store.read(refId, questions, "get");
     const settings = this.#store.settings(entry.namespace);
     const { limits, measure } = this.#options;
     return makeAnswer<T>(
       { refId, entry },
       {
-        actor,
+        mayRead: true,
         measure,
         preview: preview ?? settings.preview,
         maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
@@ -177,44 +188,40 @@ export class RefCache {
    * @throws {ReferenceUnavailableError} when unknown, expired or forbidden.
    */
   async resolve<T = unknown>(refId: RefId, options: ActorOptions = {}): Promise<T> {
-    const entry = await this.#store.read(refId, actorOf(options), Permission.EXECUTE);
+    const entry = await this.#store.read(refId, this.#questions(options), "resolve");
     return readValue(refId, entry) as T;
   }
 
   /** Removes an entry. Needs DELETE; tells whether there was one to remove. */
   async delete(refId: RefId, options: ActorOptions = {}): Promise<boolean> {
-    const actor = actorOf(options);
-    if (!isReference(refId)) return false;
-    if (actor.type !== "system" && (await this.#store.find(refId, actor, Permission.DELETE)) === undefined)
-      return false;
-    return this.#store.backend.delete(refId);
+    const may = await this.#mayDoUnread("delete", refId, this.#questions(options));
+    return may && this.#store.backend.delete(refId);
   }
 
   /** Tells whether a reference leads to something that the actor may read or use. */
   async exists(refId: RefId, options: ActorOptions = {}): Promise<boolean> {
-    const actor = actorOf(options);
-    if (!isReference(refId)) return false;
-    if (actor.type === "system") return this.#store.backend.exists(refId);
-    const head = await this.#head(refId);
-    return head !== undefined && mayKnow(actor, head);
+    const questions = this.#questions(options);
+    const may = await this.#mayDoUnread("exists", refId, questions);
+    return may && (questions.actor.type !== "system" || this.#store.backend.exists(refId));
   }
 
   /** Removes what the actor may delete of exactly one namespace, or of all; tells how many. */
   async clear(namespace?: string, options: ActorOptions = {}): Promise<number> {
-    const actor = actorOf(options);
+    const questions = this.#questions(options);
     this.#store.startGeneration(namespace);
-    if (actor.type === "system") return this.#store.backend.clear(namespace);
-    let removed = 0;
-    for await (const [refId, head] of this.#heads(namespace)) {
-      if (!isPermitted(actor, Permission.DELETE, head.policy)) continue;
-      if (await this.#store.backend.delete(refId)) removed++;
+    if (questions.actor.type === "system") {
+      questions.record("clear", BY_SYSTEM, namespace ?? null);
+      return this.#store.backend.clear(namespace);
     }
+    let removed = 0;
+    for await (const [refId] of this.#permitted("clear", questions, namespace))
+      if (await this.#store.backend.delete(refId)) removed++;
     return removed;
   }
 
   /** What the actor may read or use, of exactly one namespace or of all, without values, in no particular order. */
   list(options: ListOptions = {}): AsyncGenerator<Reference, void> {
-    return this.#list(actorOf(options), options.namespace); // the caller is who asks now, not who reads on later
+    return this.#list(this.#questions(options), options.namespace); // the caller is who asks now, not who reads on later
   }
 
   /**
@@ -229,9 +236,29 @@ export class RefCache {
    * ```
    */
   cached(namespace: string, options: CachedOptions = {}): CachedDecorator {
-    checkNamespace(namespace);
     checkCachedOptions(options, this.#options.limits);
-    return makeDecorator((fn) => new CachedFunction(this.#store, this.#options, namespace, options, fn));
+    const placement = this.#placement(namespace, options);
+    return makeDecorator((fn) => new CachedFunction(this.#store, this.#options, placement, options, fn));
+  }
+
+  /**
+   * Runs a tool that is not cached on behalf of an actor: what it asks of the cache, it asks in the actor's name.
+   * Answers of the cache pass. Anything else it returns or throws after it used values that the actor may not see
+   * is withheld.
+   * @throws {HiddenResultError} | {HiddenFailureError} in place of what is withheld; else what `run` throws.
+   */
+  async callAs<T>(actor: Actor, run: () => T | Promise<T>, tool = run.name): Promise<T> {
+    const usage = new Usage(checkActor(actor, "actor"));
+    const questions = this.#store.questionsOf(usage.caller);
+    try {
+      const result = await runCall(usage, run);
+      if (!isAnswer(result) && !(await questions.mayReadAll(usage))) throw new HiddenResultError();
+      currentUsage()?.include(usage);
+      return result;
+    } catch (error) {
+      if (error instanceof HiddenResultError || (await questions.mayReadAll(usage))) throw error;
+      throw hideFailure(error, tool, this.#options);
+    }
   }
 
   /** Releases the backend's connections, files and timers. */
@@ -239,15 +266,27 @@ export class RefCache {
     await this.#options.backend.close();
   }
 
-  async *#list(actor: Actor, namespace?: string): AsyncGenerator<Reference, void> {
-    for await (const [refId, head] of this.#heads(namespace)) {
-      if (mayKnow(actor, head)) yield toReference(refId, head);
-    }
+  /** The server itself may do this with what it cannot read, too. */
+  async #mayDoUnread(operation: "delete" | "exists", refId: RefId, questions: Questions): Promise<boolean> {
+    if (!isReference(refId)) return false;
+    if (questions.actor.type !== "system")
+      return (await this.#store.findHead(refId, questions, operation)) !== undefined;
+    questions.record(operation, BY_SYSTEM, null, refId);
+    return true;
   }
 
-  async #head(refId: RefId): Promise<EntryHead | undefined> {
-    const { backend } = this.#store;
-    return hasHeads(backend) ? backend.head(refId) : backend.get(refId);
+  async *#list(questions: Questions, namespace?: string): AsyncGenerator<Reference, void> {
+    for await (const [refId, head] of this.#permitted("list", questions, namespace))
+      yield await this.#tell(refId, head, questions);
+  }
+
+  async *#permitted(
+    operation: Operation,
+    questions: Questions,
+    namespace?: string,
+  ): AsyncGenerator<readonly [RefId, EntryHead], void> {
+    for await (const [refId, head] of this.#heads(namespace))
+      if (await questions.permits(operation, head, refId)) yield [refId, head];
   }
 
   async *#heads(namespace?: string): AsyncGenerator<readonly [RefId, EntryHead], void> {
@@ -258,18 +297,42 @@ export class RefCache {
       if (entry !== undefined) yield [refId, entry];
     }
   }
+
+  /** An actor that was looked up and not found must not become the server itself, nor may nobody in particular. */
+  #questions(options: ActorOptions): Questions {
+    const actor = "actor" in options ? checkActor(options.actor, "actor") : currentActor();
+    if (actor !== undefined) return this.#store.questionsOf(actor);
+    throw new ConfigurationError(
+      "actor",
+      "no tool is running, so say who asks; { actor: SYSTEM } is the server",
+    );
+  }
+
+  async #checkWriting(questions: Questions, namespace: string, name: string): Promise<void> {
+    const { policy } = this.#store.settings(namespace);
+    if (!(await questions.permits("set", { namespace, policy }))) throw new PermissionDeniedError();
+    if (questions.actor.type === "system") return;
+    const taken = await this.#store.follow(name);
+    const former = taken === undefined ? undefined : await this.#store.peek(taken);
+    if (former !== undefined && !(await questions.permits("update", former, taken)))
+      throw new PermissionDeniedError();
+  }
+
+  #placement(namespace: string, options: OwnershipOptions): Placement {
+    return new Placement(namespace, options, (name) => this.#store.settings(name));
+  }
+
+  /** What may be told of an entry; its size is a fact about its value. */
+  async #tell(refId: RefId, head: EntryHead, questions: Questions): Promise<Reference> {
+    if (await questions.wouldPermit("get", head)) return toReference(refId, head);
+    const totalItems = head.policy.showShape === true ? head.metadata.totalItems : null;
+    return { ...toReference(refId, head), totalItems, bytes: null };
+  }
 }
 
-/** An actor that was looked up and not found must not become the server itself. */
-function actorOf(options: ActorOptions): Actor {
-  return "actor" in options ? checkActor(options.actor, "actor") : currentActor();
-}
+const BY_SYSTEM = { permitted: true, reason: "system" };
 
 const previewOptions = z.strictObject(previewShape);
-
-function mayKnow(actor: Actor, { policy }: EntryHead): boolean {
-  return isPermitted(actor, Permission.READ, policy) || isPermitted(actor, Permission.EXECUTE, policy);
-}
 
 function toReference(refId: RefId, { namespace, createdAt, expiresAt, metadata }: EntryHead): Reference {
   const { toolName, totalItems, totalSize } = metadata;

@@ -11,6 +11,7 @@ import {
   StoreUnavailableError,
   ValueNotStorableError,
 } from "../src/index.js";
+import { asServer } from "./helpers/actors.js";
 import { all } from "./helpers/entries.js";
 import { errorOf } from "./helpers/errors.js";
 import { FlakyBackend } from "./helpers/flaky-backend.js";
@@ -77,7 +78,11 @@ describe("answers", () => {
   test("exactly, where numbers are beyond 2^53", async () => {
     const answer = await cache.cached("n")(async () => ({ big: 2n ** 80n, nan: Number.NaN, small: 7n }))();
     expect(answer).toMatchObject({ value: { big: "1208925819614629174706176", nan: "NaN", small: 7 } });
-    expect(await cache.resolve(answer.ref_id ?? "")).toEqual({ big: 2n ** 80n, nan: Number.NaN, small: 7 });
+    expect(await cache.resolve(answer.ref_id ?? "", asServer)).toEqual({
+      big: 2n ** 80n,
+      nan: Number.NaN,
+      small: 7,
+    });
   });
 
   test("with a value of the caller's own: changing it changes nothing", async () => {
@@ -110,15 +115,15 @@ describe("answers", () => {
       name: "test",
       measure: "characters",
       maxSize: 400,
-      namespaces: { "user:*": { maxSize: 300, preview: "truncate" } },
+      namespaces: { "team:*": { maxSize: 300, preview: "truncate" } },
     });
     const sizeOf = async (namespace: string, options: object) => {
       const answer = await cache.cached(namespace, options)(async () => "x".repeat(1000))();
       return "preview_strategy" in answer ? [answer.preview_size, answer.preview_strategy] : "whole";
     };
     expect(await sizeOf("n", {})).toEqual([400, "sample"]);
-    expect(await sizeOf("user:a", {})).toEqual([300, "truncate"]);
-    expect(await sizeOf("user:a", { maxSize: 200, preview: "paginate" })).toEqual([200, "paginate"]);
+    expect(await sizeOf("team:a", {})).toEqual([300, "truncate"]);
+    expect(await sizeOf("team:a", { maxSize: 200, preview: "paginate" })).toEqual([200, "paginate"]);
     expect(await sizeOf("n", { maxSize: 2000 })).toBe("whole");
     expect(await sizeOf("n", { maxSize: 1002 })).toBe("whole");
     expect(await sizeOf("n", { maxSize: 1001 })).toEqual([1001, "sample"]);
@@ -234,7 +239,7 @@ describe("remembers", () => {
     const cache = new RefCache({ name: "test", limits: { minTtl: 1 } });
     const { call, runs } = counted(cache, { ttl: 20 });
     const { ref_id } = await call({ count: 1 });
-    while (await cache.exists(ref_id ?? "")) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (await cache.exists(ref_id ?? "", asServer)) await new Promise((resolve) => setTimeout(resolve, 5));
     expect((await call({ count: 1 })).ref_id).not.toBe(ref_id);
     expect(runs).toHaveLength(2);
   });
@@ -252,7 +257,7 @@ describe("remembers", () => {
     });
     const early = call();
     await expect.poll(() => runs).toBe(1);
-    await cache.clear("rows");
+    await cache.clear("rows", asServer);
     finish();
     expect(await early).toMatchObject({ value: 1 });
     const late = call();
@@ -271,10 +276,10 @@ describe("remembers", () => {
     });
     const early = call();
     await expect.poll(() => finish.length).toBe(1);
-    await cache.clear("other");
+    await cache.clear("other", asServer);
     const joined = call();
     await new Promise((resolve) => setImmediate(resolve));
-    await cache.clear("rows");
+    await cache.clear("rows", asServer);
     const late = call();
     await expect.poll(() => finish.length).toBe(2);
     for (const end of finish) end();
@@ -317,7 +322,7 @@ describe("resolves references in arguments", () => {
   });
   const gotBy = async (args: Record<string, unknown>) => {
     const answer = await echo(args);
-    return ((await cache.resolve(answer.ref_id ?? "")) as { got: unknown }).got;
+    return ((await cache.resolve(answer.ref_id ?? "", asServer)) as { got: unknown }).got;
   };
 
   test("at any depth, each place with a copy of its own", async () => {
@@ -459,7 +464,7 @@ test("a value that cannot be stored is an error that names the path, and nothing
   const call = cache.cached("n")(async () => ({ index: new Map() }));
   await expect(call()).rejects.toMatchObject({ path: "$.index" });
   await expect(call()).rejects.toBeInstanceOf(ValueNotStorableError);
-  expect(await all(cache.list())).toEqual([]);
+  expect(await all(cache.list(asServer))).toEqual([]);
 });
 
 test.each<[object, string]>([
@@ -597,9 +602,15 @@ test("following the message from page to page misses nothing", async () => {
     seen.push(...(answer.preview as unknown[]));
     const next = /get_cached_result\(ref_id, page=(\d+), max_size=(\d+)\)/.exec(answer.message);
     if (next === null) break;
-    answer = await cache.get(answer.ref_id ?? "", { page: Number(next[1]), maxSize: Number(next[2]) });
+    answer = await cache.get(answer.ref_id ?? "", {
+      ...asServer,
+      page: Number(next[1]),
+      maxSize: Number(next[2]),
+    });
   }
   expect(seen).toEqual(rows(100));
   const { refId } = await cache.set("list", rows(100));
-  expect((await cache.get(refId, { page: 1, pageSize: 5 })).message).toContain("page=2, page_size=5)");
+  expect((await cache.get(refId, { ...asServer, page: 1, pageSize: 5 })).message).toContain(
+    "page=2, page_size=5)",
+  );
 });

@@ -12,6 +12,7 @@ import {
   ReferenceUnavailableError,
   ValueNotStorableError,
 } from "../src/index.js";
+import { asServer } from "./helpers/actors.js";
 import { all } from "./helpers/entries.js";
 import { errorOf } from "./helpers/errors.js";
 
@@ -43,8 +44,8 @@ describe("set", () => {
     const cache = new RefCache({ name: "calc" });
     const [one, two] = [await cache.set("k", 1), await cache.set("k", 2)];
     expect(one.refId).not.toBe(two.refId);
-    expect(await cache.lookup("k")).toEqual(two);
-    expect(await cache.resolve(one.refId)).toBe(1);
+    expect(await cache.lookup("k", asServer)).toEqual(two);
+    expect(await cache.resolve(one.refId, asServer)).toBe(1);
   });
 
   test("refuses before anything is stored", async () => {
@@ -57,7 +58,7 @@ describe("set", () => {
     await expect(cache.set("k", 1, { policy: { owner: 1 as never } })).rejects.toMatchObject({
       option: "policy.owner",
     });
-    expect(await all(cache.list())).toEqual([]);
+    expect(await all(cache.list(asServer))).toEqual([]);
   });
 
   test("time to live: call over namespace over cache, within limits", async () => {
@@ -92,7 +93,7 @@ describe("lookup", () => {
     const backend = new MemoryBackend();
     const [one, two] = [new RefCache({ name: "one", backend }), new RefCache({ name: "two", backend })];
     const { refId } = await one.set("report", 1, { namespace: "a" });
-    expect((await two.lookup("report", { namespace: "a" }))?.refId).toBe(refId);
+    expect((await two.lookup("report", { ...asServer, namespace: "a" }))?.refId).toBe(refId);
     for (const [namespace, key] of [
       ["a", "port"],
       ["a", "report "],
@@ -100,7 +101,7 @@ describe("lookup", () => {
       ["public", "report"],
       ["", "a:report"],
     ] as const) {
-      expect(await two.lookup(key, { namespace })).toBeUndefined();
+      expect(await two.lookup(key, { ...asServer, namespace })).toBeUndefined();
     }
   });
 
@@ -114,8 +115,8 @@ describe("lookup", () => {
   test("finds nothing once the entry is gone", async () => {
     const cache = new RefCache({ name: "one" });
     const { refId } = await cache.set("k", 1);
-    await cache.delete(refId);
-    expect(await cache.lookup("k")).toBeUndefined();
+    await cache.delete(refId, asServer);
+    expect(await cache.lookup("k", asServer)).toBeUndefined();
   });
 });
 
@@ -127,7 +128,7 @@ describe("get", () => {
     const { refId } = await cache.set("list", list);
     const pages: unknown[] = [];
     for (let page = 1, last = 1; page <= last; page++) {
-      const answer = await cache.get(refId, { page, pageSize: 90 });
+      const answer = await cache.get(refId, { ...asServer, page, pageSize: 90 });
       if (!("preview_strategy" in answer)) throw new Error("no page");
       last = answer.total_pages ?? 0;
       pages.push(...(answer.preview as unknown[]));
@@ -138,10 +139,13 @@ describe("get", () => {
 
   test("full shows what fits under the cap, and says what does not", async () => {
     const { refId } = await cache.set("list", list);
-    expect(await cache.get(refId, { full: true })).toMatchObject({ is_complete: true, value: list });
+    expect(await cache.get(refId, { ...asServer, full: true })).toMatchObject({
+      is_complete: true,
+      value: list,
+    });
     const tight = new RefCache({ name: "calc", measure: "characters", limits: { maxFullSize: 1000 } });
     const { refId: other } = await tight.set("list", list);
-    expect(await tight.get(other, { full: true })).toMatchObject({
+    expect(await tight.get(other, { ...asServer, full: true })).toMatchObject({
       is_complete: false,
       message: expect.stringMatching(/In full it is about 3891 characters; at most 1000 are shown/),
     });
@@ -150,22 +154,22 @@ describe("get", () => {
   test("maxSize is per call, under the hard cap", async () => {
     const { refId } = await cache.set("list", list);
     const sizeOf = async (maxSize: number) => {
-      const answer = await cache.get(refId, { maxSize });
+      const answer = await cache.get(refId, { ...asServer, maxSize });
       return "preview_strategy" in answer ? answer.preview_size : "whole";
     };
     expect(await sizeOf(100)).toBeLessThanOrEqual(100);
     expect(await sizeOf(4000)).toBe("whole");
     const capped = new RefCache({ name: "calc", measure: "characters", limits: { maxPreviewSize: 50 } });
     const { refId: other } = await capped.set("list", list);
-    expect(await capped.get(other, { maxSize: 100_000 })).toMatchObject({ is_complete: false });
+    expect(await capped.get(other, { ...asServer, maxSize: 100_000 })).toMatchObject({ is_complete: false });
     for (const maxSize of [0, 9, 10.5, Number.NaN]) {
-      await expect(cache.get(refId, { maxSize })).rejects.toMatchObject({ option: "maxSize" });
+      await expect(cache.get(refId, { ...asServer, maxSize })).rejects.toMatchObject({ option: "maxSize" });
     }
   });
 
   test.each([0, -1, 1.5, 99, Number.NaN])("page %d is answered clearly", async (page) => {
     const { refId } = await cache.set("list", list);
-    const error = await errorOf(() => cache.get(refId, { page, pageSize: 500 }));
+    const error = await errorOf(() => cache.get(refId, { ...asServer, page, pageSize: 500 }));
     expect(error).toBeInstanceOf(InvalidPageError);
     expect(error.message).toMatch(/\b\d+\b/);
   });
@@ -176,7 +180,8 @@ describe("unknown, expired, forbidden and malformed look the same", () => {
     const cache = new RefCache({ name: "calc", limits: { minTtl: 1 } });
     const forbidden = await cache.set("k", "treasure", { policy: { agentPermissions: 0 } });
     const expired = await cache.set("e", 1, { ttl: 1 });
-    while (await cache.exists(expired.refId)) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (await cache.exists(expired.refId, asServer))
+      await new Promise((resolve) => setTimeout(resolve, 2));
     const errors = [];
     for (const refId of [forbidden.refId, expired.refId, "calc:00000000", "not a reference", ""]) {
       errors.push(await errorOf(() => cache[method](refId, { actor: agent })));
@@ -246,7 +251,7 @@ test("lists of actors cannot be changed from outside", async () => {
 test("inside a call the caller is the actor; outside, the server itself", async () => {
   const cache = new RefCache({ name: "calc" });
   const { refId } = await cache.set("x", 2, { policy: { agentPermissions: 0 } });
-  expect(await cache.resolve(refId)).toBe(2);
+  expect(await cache.resolve(refId, asServer)).toBe(2);
   await runAs(agent, async () => {
     await Promise.resolve();
     await expect(cache.resolve(refId)).rejects.toBeInstanceOf(ReferenceUnavailableError);
@@ -257,15 +262,15 @@ test("clear and list keep to exactly one namespace", async () => {
   const cache = new RefCache({ name: "calc" });
   for (const namespace of ["users", "usersAbc", "users:a", "user*", "public"])
     await cache.set("k", 1, { namespace });
-  expect(await all(cache.list({ namespace: "users" }))).toHaveLength(1);
-  expect(await cache.clear("users")).toBe(1);
-  expect(await cache.clear("user*")).toBe(1);
-  expect((await all(cache.list())).map(({ namespace }) => namespace).sort()).toEqual([
+  expect(await all(cache.list({ ...asServer, namespace: "users" }))).toHaveLength(1);
+  expect(await cache.clear("users", asServer)).toBe(1);
+  expect(await cache.clear("user*", asServer)).toBe(1);
+  expect((await all(cache.list(asServer))).map(({ namespace }) => namespace).sort()).toEqual([
     "public",
     "users:a",
     "usersAbc",
   ]);
-  expect(await cache.clear()).toBe(3);
+  expect(await cache.clear(undefined, asServer)).toBe(3);
 });
 
 test("a backend with nothing but the six operations is enough", async () => {
@@ -282,8 +287,8 @@ test("a backend with nothing but the six operations is enough", async () => {
   };
   const cache = new RefCache({ name: "calc", backend: plain });
   const { refId } = await cache.set("k", [1, 2]);
-  expect((await cache.lookup("k"))?.refId).toBe(refId);
-  expect(await all(cache.list())).toHaveLength(1);
+  expect((await cache.lookup("k", asServer))?.refId).toBe(refId);
+  expect(await all(cache.list(asServer))).toHaveLength(1);
   expect(await cache.exists(refId, { actor: agent })).toBe(true);
   let runs = 0;
   const call = cache.cached("n")(async function once() {

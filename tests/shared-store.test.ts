@@ -3,8 +3,9 @@ import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RedisBackend } from "../src/backends/redis/index.js";
 import { SqliteBackend } from "../src/backends/sqlite/index.js";
-import { type CacheBackend, RefCache } from "../src/index.js";
+import { type Actor, type CacheBackend, RefCache } from "../src/index.js";
 import golden from "./golden/entries.json" with { type: "json" };
+import { asServer } from "./helpers/actors.js";
 import { describeRedisServer } from "./helpers/describe-redis.js";
 import { all } from "./helpers/entries.js";
 import { temporaryFolder } from "./helpers/folders.js";
@@ -29,8 +30,10 @@ function sharing(makeStore: MakeStore): void {
   test("one server's reference is the other's value", async () => {
     const [one, two] = await serversOf("one", "two");
     const { refId } = await one.set("k", { rows: [1, 2n ** 70n, Number.NaN, -0, "日本"] });
-    expect(await two.resolve(refId)).toStrictEqual({ rows: [1, 2n ** 70n, Number.NaN, -0, "日本"] });
-    expect(await two.get(refId, { page: 1 })).toMatchObject({ page: 1, total_items: 1 });
+    expect(await two.resolve(refId, asServer)).toStrictEqual({
+      rows: [1, 2n ** 70n, Number.NaN, -0, "日本"],
+    });
+    expect(await two.get(refId, { ...asServer, page: 1 })).toMatchObject({ page: 1, total_items: 1 });
   });
 
   test("replicas of one server find each other's results, other servers do not", async () => {
@@ -47,12 +50,12 @@ function sharing(makeStore: MakeStore): void {
     const [one, two] = await serversOf("one", "two");
     await one.set("report", 1, { namespace: "a" });
     const { refId } = await two.set("report", 2, { namespace: "a" });
-    expect((await one.lookup("report", { namespace: "a" }))?.refId).toBe(refId);
-    expect(await one.lookup("port", { namespace: "a" })).toBeUndefined();
-    expect(await one.lookup("report", { namespace: "aa" })).toBeUndefined();
-    expect((await all(one.list({ namespace: "a" }))).length).toBe(2);
-    expect(await two.clear("a")).toBe(2);
-    expect(await one.lookup("report", { namespace: "a" })).toBeUndefined();
+    expect((await one.lookup("report", { ...asServer, namespace: "a" }))?.refId).toBe(refId);
+    expect(await one.lookup("port", { ...asServer, namespace: "a" })).toBeUndefined();
+    expect(await one.lookup("report", { ...asServer, namespace: "aa" })).toBeUndefined();
+    expect((await all(one.list({ ...asServer, namespace: "a" }))).length).toBe(2);
+    expect(await two.clear("a", asServer)).toBe(2);
+    expect(await one.lookup("report", { ...asServer, namespace: "a" })).toBeUndefined();
   });
 }
 
@@ -81,24 +84,28 @@ describeRedisServer("servers on one Redis", () => {
     });
     for (const { redis_key, redis_value } of golden) await raw.set(redis_key, redis_value);
     const refIds = golden.map(({ redis_key }) => redis_key.slice("mcp-refcache:entry:".length));
-    expect((await all(cache.list())).map(({ refId }) => refId).sort()).toEqual([...refIds].sort());
-    expect(await cache.resolve(refIds[0] ?? "")).toEqual([2, 3, 5, 7, 11]);
-    expect(await cache.resolve(refIds[5] ?? "")).toMatchObject({
+    expect((await all(cache.list(asServer))).map(({ refId }) => refId).sort()).toEqual([...refIds].sort());
+    expect(await cache.resolve(refIds[0] ?? "", asServer)).toEqual([2, 3, 5, 7, 11]);
+    expect(await cache.resolve(refIds[5] ?? "", asServer)).toMatchObject({
       big: 2n ** 80n,
       nan: Number.NaN,
       f: 1e22,
       f4: -0,
     });
-    expect(await cache.get(refIds[5] ?? "")).toMatchObject({
+    expect(await cache.get(refIds[5] ?? "", asServer)).toMatchObject({
       value: { big: "1208925819614629174706176", nan: "NaN" },
     });
-    const agent = { type: "agent", id: "x" } as const;
-    await expect(cache.get(refIds[2] ?? "", { actor: agent })).rejects.toMatchObject({
-      code: "reference_unavailable",
-    });
-    expect(await cache.resolve(refIds[2] ?? "", { actor: agent })).toBe(42);
+    const [own, other] = [{ actor: agentOf("secrets") }, { actor: agentOf("x") }]; // it lies in user:secrets
+    const refused = { code: "reference_unavailable" };
+    await expect(cache.get(refIds[2] ?? "", own)).rejects.toMatchObject(refused);
+    expect(await cache.resolve(refIds[2] ?? "", own)).toBe(42);
+    await expect(cache.resolve(refIds[2] ?? "", other)).rejects.toMatchObject(refused);
   });
 });
+
+function agentOf(id: string): Actor {
+  return { type: "agent", id };
+}
 
 async function ownRedis(): Promise<{ url: string; stop(): Promise<void> }> {
   const redis = await startRedis();

@@ -3,38 +3,59 @@ import { ConfigurationError } from "../errors.js";
 /** Who asks. Made by server code from what it has verified, never from a tool's arguments. */
 export interface Actor {
   readonly type: "user" | "agent" | "system";
-  /** The verified identity; absent for the anonymous caller of a server without authentication. */
+  /**
+   * The verified identity, 1 to 256 characters; absent for the anonymous caller of a server without
+   * authentication. An agent carries the id of the user it acts for.
+   */
   readonly id?: string;
   /** The verified session. A session id that the client chose does not belong here. */
   readonly sessionId?: string;
+  /** Further verified facts, for templates: `{ org_id: "acme" }` fills `{org_id}`. */
+  readonly claims?: Readonly<Record<string, string>>;
 }
 
-/** The server's own code, outside any call. */
+/** The server's own code. */
 export const SYSTEM: Actor = Object.freeze({ type: "system" });
 
 /** A model behind a connection that verified nobody. */
 export const ANONYMOUS_AGENT: Actor = Object.freeze({ type: "agent" });
 
-/** The text form that policies list: `type:id`, with nothing behind the colon for an anonymous actor. */
-export function actorText(actor: Actor): string {
-  return `${actor.type}:${actor.id ?? ""}`;
-}
-
 const TYPES: readonly unknown[] = ["user", "agent", "system"];
+const LONGEST_ID = 256;
+/** Control characters, and halves of surrogate pairs: stores change these, which could make two ids one. */
+const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
 /**
- * Checks that a value is an actor, whole and of the right types.
+ * Checks that a value is an actor, whole and of the right types, and keeps a copy of its own of it.
  * @throws {ConfigurationError} naming where it came from; an identity in doubt must close the door.
  */
 export function checkActor(candidate: unknown, origin: string): Actor {
-  const { type, id, sessionId } = (candidate ?? {}) as Record<string, unknown>;
-  if (TYPES.includes(type) && isIdOrAbsent(id) && isIdOrAbsent(sessionId)) return candidate as Actor;
-  throw new ConfigurationError(
-    origin,
-    'must be { type: "user" | "agent" | "system", id?, sessionId? } with ids not blank',
-  );
+  if (candidate === SYSTEM || candidate === ANONYMOUS_AGENT) return candidate as Actor;
+  const { type, id, sessionId, claims } = (candidate ?? {}) as Record<string, unknown>;
+  if (!TYPES.includes(type) || ![id, sessionId].every(isIdOrAbsent) || !areClaims(claims)) {
+    throw new ConfigurationError(
+      origin,
+      `must be { type: "user" | "agent" | "system", id?, sessionId?, claims? }, with texts of 1 to ${LONGEST_ID} characters, neither blank nor with control characters`,
+    );
+  }
+  return Object.freeze({
+    type: type as Actor["type"],
+    ...(id === undefined ? {} : { id: id as string }),
+    ...(sessionId === undefined ? {} : { sessionId: sessionId as string }),
+    ...(claims === undefined ? {} : { claims: Object.freeze({ ...(claims as Record<string, string>) }) }),
+  });
+}
+
+/** Tells whether a text may be an id. */
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && id.length <= LONGEST_ID && id.trim() !== "" && !UNFIT.test(id);
 }
 
 function isIdOrAbsent(id: unknown): boolean {
-  return id === undefined || (typeof id === "string" && id.trim() !== "");
+  return id === undefined || isId(id);
+}
+
+function areClaims(claims: unknown): boolean {
+  if (claims === undefined) return true;
+  return typeof claims === "object" && claims !== null && Object.values(claims).every(isId);
 }

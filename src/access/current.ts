@@ -1,18 +1,40 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Actor, SYSTEM } from "./actor.js";
+import { type Actor, checkActor } from "./actor.js";
+import type { Usage } from "./usage.js";
 
-/** One for all copies of the package in a process: an adapter of one copy may call a cache of another. */
-const KEY = Symbol.for("mcp-refcache.actor");
-const shared = globalThis as { [KEY]?: AsyncLocalStorage<Actor> };
-shared[KEY] ??= new AsyncLocalStorage<Actor>();
-const current = shared[KEY];
-
-/** Runs a function as an actor; everything it awaits is done in the actor's name. */
-export function runAs<T>(actor: Actor, run: () => T): T {
-  return current.run(actor, run);
+/** What is known while a call runs. */
+interface Running {
+  readonly actor: Actor;
+  /** What the call has used; absent where only an actor was set. */
+  readonly usage?: Usage | undefined;
 }
 
-/** The actor of the call that is running, or the server itself outside any call. */
-export function currentActor(): Actor {
-  return current.getStore() ?? SYSTEM;
+/** One for all copies of the package in a process: an adapter of one copy may call a cache of another. */
+const KEY = Symbol.for("mcp-refcache.call");
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<Running> };
+shared[KEY] ??= new AsyncLocalStorage<Running>();
+const current = shared[KEY];
+
+/**
+ * Runs a function as an actor; everything it awaits is done in the actor's name. Within a call it changes who asks,
+ * and what is used still counts as used by the call.
+ * @throws {ConfigurationError} when it is no actor.
+ */
+export function runAs<T>(actor: Actor, run: () => T): T {
+  return current.run({ actor: checkActor(actor, "actor"), usage: current.getStore()?.usage }, run);
+}
+
+/** Runs a call, which keeps account of what it uses. */
+export function runCall<T>(usage: Usage, run: () => T): T {
+  return current.run({ actor: usage.caller, usage }, run);
+}
+
+/** The actor of the call that is running, or `undefined` outside any. */
+export function currentActor(): Actor | undefined {
+  return current.getStore()?.actor;
+}
+
+/** What the call that is running has used so far, or `undefined` outside any. */
+export function currentUsage(): Usage | undefined {
+  return current.getStore()?.usage;
 }

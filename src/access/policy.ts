@@ -1,27 +1,40 @@
 import { ConfigurationError } from "../errors.js";
+import { type Actor, isId } from "./actor.js";
+import { encodeId } from "./actor-text.js";
 import { isPermissions, Permission, type Permissions } from "./permission.js";
 
-/** Who may do what with an entry. Actor lists hold `type:id` texts, `*` standing for any run of characters. */
+/**
+ * Who may do what with an entry. Actor lists hold `type:id` texts, `*` standing for any run of characters. The
+ * first seven members are the wire format's; the optional ones are ours, and only ever close a policy further.
+ */
 export interface Policy {
   readonly userPermissions: Permissions;
   readonly agentPermissions: Permissions;
   /** The owning actor as `type:id`, or `null`. */
   readonly owner: string | null;
   readonly ownerPermissions: Permissions;
-  /** Only these actors, where not `null`. */
+  /** Only these actors, where not `null`; they get what the policy gives them, and no more. */
   readonly allowedActors: readonly string[] | null;
   /** Never these actors; beats everything else. */
   readonly deniedActors: readonly string[] | null;
   /** Only this session, where not `null`. */
   readonly boundSession: string | null;
+  /** What the agents that act for the owning user may do. Default: as any agent. */
+  readonly ownerAgentPermissions?: Permissions | undefined;
+  /** Further namespaces, all of which must admit the actor: those of what the value was made from. */
+  readonly within?: readonly string[] | undefined;
+  /** Tell those who may not READ the value its type and how many items it has. Default: nothing. */
+  readonly showShape?: boolean | undefined;
 }
+
+const { FULL, READ, EXECUTE, NONE } = Permission;
 
 /** The wire format's default: users may do all, agents may read and use. */
 export const DEFAULT_POLICY: Policy = Object.freeze({
-  userPermissions: Permission.FULL,
-  agentPermissions: Permission.READ | Permission.EXECUTE,
+  userPermissions: FULL,
+  agentPermissions: READ | EXECUTE,
   owner: null,
-  ownerPermissions: Permission.FULL,
+  ownerPermissions: FULL,
   allowedActors: null,
   deniedActors: null,
   boundSession: null,
@@ -32,21 +45,54 @@ export const policies = {
   /** The default: users may do all, agents read and use. */
   public: DEFAULT_POLICY,
   /** Agents may use the value in tools and never see it. */
-  executeOnly: Object.freeze({ ...DEFAULT_POLICY, agentPermissions: Permission.EXECUTE }),
+  executeOnly: Object.freeze({ ...DEFAULT_POLICY, agentPermissions: EXECUTE }),
   /** Agents have no part in it. */
-  userOnly: Object.freeze({ ...DEFAULT_POLICY, agentPermissions: Permission.NONE }),
+  userOnly: Object.freeze({ ...DEFAULT_POLICY, agentPermissions: NONE }),
   /** Anybody may read and use, nobody may change. */
   readOnly: Object.freeze({
     ...DEFAULT_POLICY,
-    userPermissions: Permission.READ | Permission.EXECUTE,
-    agentPermissions: Permission.READ | Permission.EXECUTE,
+    userPermissions: READ | EXECUTE,
+    agentPermissions: READ | EXECUTE,
+    ownerPermissions: READ | EXECUTE,
   }),
-} as const;
+  /** Nobody but the owner, who is the caller where none is named; not even the owner's agents. */
+  ownerOnly: Object.freeze({
+    ...DEFAULT_POLICY,
+    userPermissions: NONE,
+    agentPermissions: NONE,
+    ownerAgentPermissions: NONE,
+  }),
+} as const satisfies Record<string, Policy>;
+
+/**
+ * A policy that belongs to the user an actor is, or acts for: the owner may do what `base` lets owners do, the owner's
+ * agents what it lets agents do, and others nothing. Servers in Python grant the owner's agents nothing.
+ * @throws {ConfigurationError} when nobody knows who the actor is.
+ */
+export function ownedBy(actor: Actor, base: Policy = DEFAULT_POLICY): Policy {
+  if (!isId(actor.id)) throw new ConfigurationError("actor", "has no id, so nothing can belong to it");
+  return closeTo(`user:${encodeId(actor.id)}`, base);
+}
+
+/** A policy that belongs to an owner, given as `type:id`, and to nobody else. */
+export function closeTo(owner: string, base: Policy): Policy {
+  return Object.freeze({
+    ...base,
+    owner,
+    userPermissions: NONE,
+    agentPermissions: NONE,
+    ownerAgentPermissions: base.ownerAgentPermissions ?? base.agentPermissions,
+  });
+}
 
 type MemberCheck = (value: unknown) => boolean;
 const textOrNull: MemberCheck = (value) => value === null || typeof value === "string";
-const textsOrNull: MemberCheck = (value) =>
-  value === null || (Array.isArray(value) && value.every((item) => typeof item === "string"));
+const texts: MemberCheck = (value) => Array.isArray(value) && value.every((item) => typeof item === "string");
+const textsOrNull: MemberCheck = (value) => value === null || texts(value);
+const ifGiven =
+  (check: MemberCheck): MemberCheck =>
+  (value) =>
+    value === undefined || check(value);
 
 const MEMBERS: Record<keyof Policy, MemberCheck> = {
   userPermissions: isPermissions,
@@ -56,6 +102,9 @@ const MEMBERS: Record<keyof Policy, MemberCheck> = {
   allowedActors: textsOrNull,
   deniedActors: textsOrNull,
   boundSession: textOrNull,
+  ownerAgentPermissions: ifGiven(isPermissions),
+  within: ifGiven(texts),
+  showShape: ifGiven((value) => typeof value === "boolean"),
 };
 
 /** The names of the members, in the order of the wire format. */
@@ -79,15 +128,16 @@ export function makePolicy(partial: Partial<Policy>, option = "policy", base = D
   const policy: Policy = { ...base, ...partial };
   const bad = malformedMember(policy);
   if (bad !== undefined) throw new ConfigurationError(`${option}.${bad}`, "is not of the form a policy has");
-  const { allowedActors, deniedActors } = policy;
+  const { allowedActors, deniedActors, within } = policy;
   return Object.freeze({
     ...policy,
     allowedActors: frozen(allowedActors),
     deniedActors: frozen(deniedActors),
+    ...(within === undefined ? {} : { within: frozen(within) }),
   });
 }
 
 /** A copy of its own: who holds the list that was given may not open the policy with it. */
-function frozen(actors: readonly string[] | null): readonly string[] | null {
-  return actors && Object.freeze([...actors]);
+function frozen<T extends readonly string[] | null>(actors: T): T {
+  return (actors && Object.freeze([...actors])) as T;
 }

@@ -57,9 +57,15 @@ const WIRE_NAMES: Record<keyof Policy, string> = {
   allowedActors: "allowed_actors",
   deniedActors: "denied_actors",
   boundSession: "bound_session",
+  ownerAgentPermissions: "owner_agent_permissions",
+  within: "within",
+  showShape: "show_shape",
 };
 
-/** A policy under its wire names; always all seven members, since Python reads a missing one as its default. */
+/**
+ * A policy under its wire names; always all seven members of the format, since Python reads a missing one as its
+ * default. Of ours, which it ignores, those that are there.
+ */
 export function policyToWire(policy: Policy): Members {
   return {
     user_permissions: policy.userPermissions,
@@ -69,10 +75,17 @@ export function policyToWire(policy: Policy): Members {
     allowed_actors: policy.allowedActors,
     denied_actors: policy.deniedActors,
     bound_session: policy.boundSession,
+    ...ifGiven("owner_agent_permissions", policy.ownerAgentPermissions),
+    ...ifGiven("within", policy.within),
+    ...ifGiven("show_shape", policy.showShape),
   };
 }
 
-function policyFromWire(wire: Members): { [K in keyof Policy]: unknown } {
+function ifGiven(name: string, value: unknown): Members {
+  return value === undefined ? {} : { [name]: value };
+}
+
+function policyFromWire(wire: Members): { [K in keyof Policy]?: unknown } {
   return {
     userPermissions: wire.user_permissions,
     agentPermissions: wire.agent_permissions,
@@ -81,6 +94,9 @@ function policyFromWire(wire: Members): { [K in keyof Policy]: unknown } {
     allowedActors: wire.allowed_actors,
     deniedActors: wire.denied_actors,
     boundSession: wire.bound_session,
+    ...ifGiven("ownerAgentPermissions", wire.owner_agent_permissions),
+    ...ifGiven("within", wire.within),
+    ...ifGiven("showShape", wire.show_shape),
   };
 }
 

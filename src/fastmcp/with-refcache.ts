@@ -1,4 +1,5 @@
 import type { Context, FastMCP, FastMCPSessionAuth, Tool } from "fastmcp";
+import type { Actor } from "../access/actor.js";
 import { runAs } from "../access/current.js";
 import { isAnswer, isBoundedAnswer } from "../answer.js";
 import { type CachedTarget, cachedTarget } from "../decorate.js";
@@ -91,8 +92,9 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
   }
 
   #wrapPlain(tool: Tool<T>): Tool<T> {
-    const execute = this.#asCaller(tool, async (args, context) => {
-      const result: unknown = await tool.execute(args, context);
+    const execute = this.#asCaller(tool, async (args, context, actor) => {
+      const run = async (): Promise<unknown> => tool.execute(args, context);
+      const result = await this.#cache.callAs(actor, run, tool.name);
       return isAnswer(result) ? toResult(result, false) : result;
     });
     return { ...tool, execute };
@@ -105,10 +107,11 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
         ? undefined
         : lettingReferencesPast(tool.parameters, resolveRefs, this.#cache.limits);
     const hasOutputSchema = tool.outputSchema !== undefined;
-    const execute = this.#asCaller(tool, async (args, context) => {
+    const execute = this.#asCaller(tool, async (args, context, actor) => {
       const pending = letting?.isPending(args) === true ? { validate: letting.validate } : {};
       const call = { self, params: [args, context], keyed: 1, tool: tool.name, signal: context.signal };
-      return toResult(await cached.call({ ...call, ...pending }), hasOutputSchema);
+      const answer = await runAs(actor, () => cached.call({ ...call, ...pending }));
+      return toResult(answer, hasOutputSchema);
     });
     return {
       ...tool,
@@ -122,11 +125,13 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
   }
 
   /** Runs in the caller's name, and turns the errors that a caller can act on into results. */
-  #asCaller(tool: Tool<T>, execute: (args: unknown, context: Context<T>) => Promise<unknown>): Execute<T> {
+  #asCaller(
+    tool: Tool<T>,
+    execute: (args: unknown, context: Context<T>, actor: Actor) => Promise<unknown>,
+  ): Execute<T> {
     return async (args, context) => {
       try {
-        const actor = await this.#whoIs(context);
-        return await runAs(actor, () => execute(args, context));
+        return await execute(args, context, await this.#whoIs(context));
       } catch (error) {
         return toErrorResult(error, tool.name, this.#cache.logger, this.#formatIssues);
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Actor } from "../../src/access/actor.js";
-import { isPermitted } from "../../src/access/checker.js";
+import { decide } from "../../src/access/checker.js";
 import { Permission } from "../../src/access/permission.js";
 import { DEFAULT_POLICY, makePolicy, type Policy, policies } from "../../src/access/policy.js";
 import { ConfigurationError } from "../../src/errors.js";
@@ -11,6 +11,8 @@ const agent: Actor = { type: "agent", id: "claude-1" };
 const nobody: Actor = { type: "agent" };
 const system: Actor = { type: "system" };
 const policy = (members: Partial<Policy>) => makePolicy(members);
+const isPermitted = (actor: Actor, required: number, policy: Policy) =>
+  decide(actor, required, { namespace: "public", policy }).permitted;
 
 test("permissions are the wire format's bits", () => {
   expect({ READ, WRITE, UPDATE, DELETE, EXECUTE, CRUD, FULL }).toEqual({

@@ -8,6 +8,7 @@ import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { refCacheInstructions, withRefCache } from "../../src/fastmcp/index.js";
 import { type Answer, ConfigurationError, policies, RefCache } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { call, makeServer, serve } from "../helpers/fastmcp.js";
 import { FlakyBackend } from "../helpers/flaky-backend.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
@@ -88,7 +89,7 @@ describe("results", () => {
     server.addTool({
       name: "indirect",
       execute: async () => {
-        const { refId } = await cache.set("k", rows(3));
+        const { refId } = await cache.set("k", rows(3), asServer);
         return cache.get(refId);
       },
     });
@@ -484,7 +485,7 @@ describe("output schemas", () => {
     expect(JSON.parse(small.content[0]?.text ?? "")).toEqual(small.structuredContent);
     const large = await call(client, "table", { count: 5000 });
     expect(large.structuredContent).toMatchObject({ ref_id: expect.any(String), is_complete: false });
-    expect(await cache.resolve(large.structuredContent?.ref_id as string)).toMatchObject({
+    expect(await cache.resolve(large.structuredContent?.ref_id as string, asServer)).toMatchObject({
       rows: rows(5000),
     });
   });

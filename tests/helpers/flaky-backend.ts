@@ -1,6 +1,6 @@
 import { type CacheBackend, MemoryBackend, StoreUnavailableError } from "../../src/index.js";
 
-type Operation = "get" | "set" | "getLink" | "setLinked";
+type Operation = "get" | "head" | "set" | "getLink" | "setLinked";
 
 /** A memory backend that fails on demand, as a store does that went away. */
 export class FlakyBackend extends MemoryBackend implements CacheBackend {
@@ -10,6 +10,11 @@ export class FlakyBackend extends MemoryBackend implements CacheBackend {
   override async get(...args: Parameters<MemoryBackend["get"]>) {
     this.#check("get");
     return super.get(...args);
+  }
+
+  override async head(...args: Parameters<MemoryBackend["head"]>) {
+    this.#check("head");
+    return super.head(...args);
   }
 
   override async set(...args: Parameters<MemoryBackend["set"]>) {
@@ -29,7 +34,7 @@ export class FlakyBackend extends MemoryBackend implements CacheBackend {
 
   /** Every operation fails from now on. */
   goDown(): void {
-    for (const operation of ["get", "set", "getLink", "setLinked"] as const) this.down.add(operation);
+    for (const operation of ["get", "head", "set", "getLink", "setLinked"] as const) this.down.add(operation);
   }
 
   #check(operation: Operation): void {
