@@ -8,7 +8,7 @@ function load(file: string): Promise<unknown> {
   return import(new URL(`../dist/${file}`, import.meta.url).href);
 }
 
-export const { RefCache, MemoryBackend, SYSTEM } = (await load("index.js")) as typeof core;
+export const { RefCache, MemoryBackend, ownedBy, SYSTEM } = (await load("index.js")) as typeof core;
 export const { SqliteBackend } = (await load(
   "backends/sqlite/index.js",
 )) as typeof import("mcp-refcache/sqlite");
@@ -19,3 +19,5 @@ export const { withRefCache } = (await load("fastmcp/index.js")) as typeof impor
 
 /** See the package. */
 export type RefCache = core.RefCache;
+/** See the package. */
+export type Actor = core.Actor;

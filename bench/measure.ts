@@ -13,6 +13,8 @@ export interface Contest {
   readonly against: string;
   /** The ratio that is aimed at, where there is an aim. */
   readonly aim?: number;
+  /** Where the aim is not a ratio: the microseconds we may take longer. */
+  readonly aimExtra?: number;
   readonly ours: Runner;
   readonly ceiling: Runner;
   /** Calls of one round. Default: as many as take some 10 ms. */

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { accessContests } from "./access.js";
 import { hitContests, rowContests } from "./cached.js";
 import { fastmcpContests } from "./fastmcp.js";
 import { type Contest, type Effort, type Figures, measure } from "./measure.js";
@@ -15,7 +16,7 @@ function printRow(cells: readonly string[]): void {
 }
 
 function describe(contest: Contest, figures: Figures): string[] {
-  const { what, size, against, aim, asThroughput } = contest;
+  const { what, size, against, asThroughput } = contest;
   const show = asThroughput ? callsPerSecond : duration;
   const ratio = asThroughput ? 1 / figures.ratio : figures.ratio;
   const [low, high] = figures.quartiles;
@@ -28,13 +29,22 @@ function describe(contest: Contest, figures: Figures): string[] {
     show(figures.ceiling),
     formatRatio(ratio, contest),
     half.map((end) => formatRatio(end, contest)).join(" – "),
-    aim === undefined ? "" : formatRatio(aim, contest),
-    aim === undefined ? "" : isMet(ratio, contest, aim) ? "yes" : "no",
+    ...describeAim(contest, figures, ratio),
   ];
 }
 
-function isMet(ratio: number, { asThroughput }: Contest, aim: number): boolean {
-  return asThroughput ? ratio >= aim : ratio <= aim;
+function describeAim(
+  contest: Contest,
+  { ours, ceiling }: Figures,
+  ratio: number,
+): [aim: string, met: string] {
+  const { aim, aimExtra, asThroughput } = contest;
+  if (aimExtra !== undefined) {
+    const extra = (ours - ceiling) * 1000;
+    return [`+${aimExtra} µs`, `${extra <= aimExtra ? "yes" : "no"}, +${extra.toFixed(1)} µs`];
+  }
+  if (aim === undefined) return ["", ""];
+  return [formatRatio(aim, contest), (asThroughput ? ratio >= aim : ratio <= aim) ? "yes" : "no"];
 }
 
 function formatRatio(ratio: number, { asThroughput }: Contest): string {
@@ -54,7 +64,7 @@ function duration(milliseconds: number): string {
 console.log(`Node ${process.version}, ${availableParallelism()} cores${isShort ? ", short run" : ""}\n`);
 printRow(HEADINGS);
 printRow(HEADINGS.map(() => "---"));
-for (const contests of [storeContests, hitContests, rowContests, fastmcpContests]) {
+for (const contests of [storeContests, accessContests, hitContests, rowContests, fastmcpContests]) {
   for await (const contest of contests(isShort)) {
     if (!`${contest.what}, ${contest.size}`.includes(only)) continue;
     printRow(describe(contest, await measure(contest, effort)));

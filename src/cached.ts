@@ -98,10 +98,12 @@ export class CachedFunction {
   }
 
   async #resultOf(running: Running): Promise<Result> {
-    const { call, questions, place } = running;
+    const { call, questions, usage, place } = running;
     const prepared = await this.#prepare(running);
     try {
-      const memo = this.#names.nameOf(call, prepared, questions.actor, place);
+      // By the policy so far: a result that others may see must not answer a call whose arguments they may not.
+      const policy = this.#resultPolicy(usage, place.policy);
+      const memo = this.#names.nameOf(call, prepared, questions.actor, { ...place, policy });
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
       // A call after a clearing does not join a run from before it.
@@ -185,7 +187,7 @@ export class CachedFunction {
   #resultPolicy(usage: Usage, policy: Policy): Policy {
     const { declassify = false } = this.#options;
     if (declassify === false) return usage.restrict(policy);
-    return declassify === true ? policy : makePolicy(declassify(usage.policies), "declassify", policy);
+    return declassify === true ? policy : makePolicy(declassify([...usage.policies]), "declassify", policy);
   }
 
   #declassifies({ usage }: Running): boolean {

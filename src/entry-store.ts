@@ -97,7 +97,7 @@ export class EntryStore {
       actor.type === "system" || !hasHeads(this.backend),
     );
     const entry =
-      found === undefined || isWhole(found) ? found : await this.#wholeOf(refId, questions, operation);
+      found === undefined || isWhole(found) ? found : await this.#wholeOf(refId, found, questions, operation);
     if (entry !== undefined) currentUsage()?.add(entry);
     return entry;
   }
@@ -151,9 +151,16 @@ export class EntryStore {
   }
 
   /** What is read now may be another entry than the one that was asked about. */
-  async #wholeOf(refId: string, questions: Questions, operation: Operation): Promise<Entry | undefined> {
+  async #wholeOf(
+    refId: string,
+    asked: EntryHead,
+    questions: Questions,
+    operation: Operation,
+  ): Promise<Entry | undefined> {
     const entry = await ifReadable(() => this.backend.get(refId));
-    return entry !== undefined && (await questions.wouldPermit(operation, entry)) ? entry : undefined;
+    if (entry === undefined || (entry.policy === asked.policy && entry.namespace === asked.namespace))
+      return entry;
+    return (await questions.wouldPermit(operation, entry)) ? entry : undefined;
   }
 
   /** The reference that a name leads to, which may have ended meanwhile. */

@@ -2,12 +2,14 @@ import type { Actor } from "./actor.js";
 
 /** Everything but visible ASCII without the characters that mean something in a pattern, a namespace or an escape. */
 const ESCAPED = /[^!#$&-)+-9;->@-Z^-z|~]/gu;
+const HAS_ESCAPED = new RegExp(ESCAPED, "u");
 
 /**
  * An id as it stands in actor texts and namespaces. `:`, `*`, blanks, and whatever is not plain ASCII are
  * percent-encoded, so that no id can pose as another, or as a pattern.
  */
 export function encodeId(id: string): string {
+  if (!HAS_ESCAPED.test(id)) return id;
   return id.replace(ESCAPED, (character) =>
     Buffer.from(character).reduce(
       (text, byte) => `${text}%${byte.toString(16).toUpperCase().padStart(2, "0")}`,

@@ -14,11 +14,14 @@ export interface Actor {
   readonly claims?: Readonly<Record<string, string>>;
 }
 
+/** Actors that were checked, and cannot have changed since. */
+const checked = new WeakSet<object>();
+
 /** The server's own code. */
-export const SYSTEM: Actor = Object.freeze({ type: "system" });
+export const SYSTEM: Actor = known({ type: "system" });
 
 /** A model behind a connection that verified nobody. */
-export const ANONYMOUS_AGENT: Actor = Object.freeze({ type: "agent" });
+export const ANONYMOUS_AGENT: Actor = known({ type: "agent" });
 
 const TYPES: readonly unknown[] = ["user", "agent", "system"];
 const LONGEST_ID = 256;
@@ -30,7 +33,8 @@ const UNFIT = /[\p{Cc}\p{Cs}]/u;
  * @throws {ConfigurationError} naming where it came from; an identity in doubt must close the door.
  */
 export function checkActor(candidate: unknown, origin: string): Actor {
-  if (candidate === SYSTEM || candidate === ANONYMOUS_AGENT) return candidate as Actor;
+  if (typeof candidate === "object" && candidate !== null && checked.has(candidate))
+    return candidate as Actor;
   const { type, id, sessionId, claims } = (candidate ?? {}) as Record<string, unknown>;
   if (!TYPES.includes(type) || ![id, sessionId].every(isIdOrAbsent) || !areClaims(claims)) {
     throw new ConfigurationError(
@@ -38,12 +42,17 @@ export function checkActor(candidate: unknown, origin: string): Actor {
       `must be { type: "user" | "agent" | "system", id?, sessionId?, claims? }, with texts of 1 to ${LONGEST_ID} characters, neither blank nor with control characters`,
     );
   }
-  return Object.freeze({
+  return known({
     type: type as Actor["type"],
     ...(id === undefined ? {} : { id: id as string }),
     ...(sessionId === undefined ? {} : { sessionId: sessionId as string }),
     ...(claims === undefined ? {} : { claims: Object.freeze({ ...(claims as Record<string, string>) }) }),
   });
+}
+
+function known(actor: Actor): Actor {
+  checked.add(Object.freeze(actor));
+  return actor;
 }
 
 /** Tells whether a text may be an id. */

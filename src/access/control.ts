@@ -68,21 +68,27 @@ export class Questions {
     this.#start = audit === undefined ? 0 : performance.now();
   }
 
-  /** Decides and puts it on record. */
-  async permits(operation: Operation, guarded: Guarded, refId?: string): Promise<boolean> {
-    const decision = await this.#decide(operation, guarded);
-    if (this.#audit !== undefined) this.record(operation, decision, guarded.namespace, refId);
-    return decision.permitted;
+  /** Decides and puts it on record. Waits only where a hook must be asked about groups. */
+  permits(operation: Operation, guarded: Guarded, refId?: string): boolean | Promise<boolean> {
+    const recorded = (decision: Decision) => {
+      if (this.#audit !== undefined) this.record(operation, decision, guarded.namespace, refId);
+      return decision.permitted;
+    };
+    const learning = this.#learnGroups(guarded);
+    if (learning === undefined) return recorded(this.#decide(operation, guarded));
+    return learning.then(() => recorded(this.#decide(operation, guarded)));
   }
 
   /** Decides for the cache's own purposes, off the record. */
-  async wouldPermit(operation: Operation, guarded: Guarded): Promise<boolean> {
-    return (await this.#decide(operation, guarded)).permitted;
+  wouldPermit(operation: Operation, guarded: Guarded): boolean | Promise<boolean> {
+    const learning = this.#learnGroups(guarded);
+    if (learning === undefined) return this.surelyPermits(operation, guarded);
+    return learning.then(() => this.surelyPermits(operation, guarded));
   }
 
   /** Like {@link Questions.wouldPermit}, without a turn of waiting: groups not asked about yet admit nobody. */
   surelyPermits(operation: Operation, guarded: Guarded): boolean {
-    return this.#decideNow(operation, guarded).permitted;
+    return this.#decide(operation, guarded).permitted;
   }
 
   /** Tells whether the actor may READ every value that a call used. */
@@ -105,24 +111,30 @@ export class Questions {
     this.#audit?.record({ actor, operation, permitted, reason, namespace, refId, milliseconds });
   }
 
-  async #decide(operation: Operation, guarded: Guarded): Promise<Decision> {
-    if (this.#isMember !== undefined && this.actor.type !== "system") await this.#learnGroups(guarded);
-    return this.#decideNow(operation, guarded);
-  }
-
-  #decideNow(operation: Operation, guarded: Guarded): Decision {
+  #decide(operation: Operation, guarded: Guarded): Decision {
     const isMember = (group: Group) => this.#known?.get(keyOf(group)) === true;
-    const decisions = REQUIRED[operation].map((required) => decide(this.actor, required, guarded, isMember));
-    return decisions.find(({ permitted }) => permitted) ?? (decisions[0] as Decision);
+    let decision: Decision | undefined;
+    for (const required of REQUIRED[operation]) {
+      decision = decide(this.actor, required, guarded, isMember);
+      if (decision.permitted) break;
+    }
+    return decision as Decision;
   }
 
-  async #learnGroups(guarded: Guarded): Promise<void> {
-    for (const scope of allScopesOf(guarded)) {
-      const group = groupOf(scope);
-      if (group === undefined || this.#known?.has(keyOf(group))) continue;
-      this.#known ??= new Map();
-      this.#known.set(keyOf(group), (await this.#isMember?.(this.actor, group)) === true);
-    }
+  /** Asks about the groups that are not known yet; `undefined` where there is nothing to ask. */
+  #learnGroups(guarded: Guarded): Promise<unknown> | undefined {
+    const ask = this.#isMember;
+    if (ask === undefined || this.actor.type === "system") return undefined;
+    const groups = allScopesOf(guarded).map(groupOf);
+    const unknown = groups.filter((group) => group !== undefined && this.#known?.has(keyOf(group)) !== true);
+    if (unknown.length === 0) return undefined;
+    this.#known ??= new Map();
+    return Promise.all(
+      (unknown as Group[]).map(async (group) => {
+        const isMember = await ask(this.actor, group);
+        this.#known?.set(keyOf(group), isMember);
+      }),
+    );
   }
 }
 

@@ -3,11 +3,15 @@ import type { Guarded } from "./checker.js";
 import { meet, policyWithin } from "./meet.js";
 import type { Policy } from "./policy.js";
 
+/** Policies kept before equal ones are looked for. */
+const MOST_UNCHECKED = 64;
+
 /** What one call has used: the policies of every value that reached its function. */
 export class Usage {
   /** On whose behalf the call runs, whoever asks for a value in its course. */
   readonly caller: Actor;
-  readonly #policies = new Map<string, Policy>();
+  #policies: Policy[] = [];
+  #checked = 0;
 
   /** @param outer the call in whose course this one is made: what that used may be in this one's arguments. */
   constructor(caller: Actor, outer?: Usage) {
@@ -17,22 +21,32 @@ export class Usage {
 
   /** The policies of what was used, each with what its namespace demands; equal ones once. */
   get policies(): readonly Policy[] {
-    return [...this.#policies.values()];
+    if (this.#checked < this.#policies.length) this.#removeEqual();
+    return this.#policies;
   }
 
   /** Notes a value that is about to reach the function. */
   add(used: Guarded): void {
-    const policy = policyWithin(used);
-    this.#policies.set(JSON.stringify(policy), policy);
+    this.#policies.push(policyWithin(used));
+    if (this.#policies.length - this.#checked > MOST_UNCHECKED) this.#removeEqual();
   }
 
   /** Notes all that another call used. */
   include(other: Usage): void {
-    for (const [text, policy] of other.#policies) this.#policies.set(text, policy);
+    this.#policies.push(...other.policies);
   }
 
   /** A policy closed to all who may not do the same with everything that was used. */
   restrict(policy: Policy): Policy {
     return this.policies.reduce(meet, policy);
+  }
+
+  #removeEqual(): void {
+    if (this.#policies.length > 1) {
+      this.#policies = [
+        ...new Map(this.#policies.map((policy) => [JSON.stringify(policy), policy])).values(),
+      ];
+    }
+    this.#checked = this.#policies.length;
   }
 }
