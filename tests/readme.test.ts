@@ -9,8 +9,8 @@ import { call } from "./helpers/fastmcp.js";
 import { temporaryFolder } from "./helpers/folders.js";
 
 const root = resolve(import.meta.dirname, "..");
-const samples = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n(.*?)```/gs)].map(
-  (match) => match[1] ?? "",
+const samples = ["README.md", "docs/access.md"].flatMap((file) =>
+  [...readFileSync(join(root, file), "utf8").matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] ?? ""),
 );
 const [quickStart = "", ...others] = samples;
 
@@ -18,7 +18,7 @@ const [quickStart = "", ...others] = samples;
 const GIVEN = `
 import { FastMCP } from "fastmcp";
 import { z } from "zod";
-import { type Answered, type CacheBackend, RefCache } from "mcp-refcache";
+import { type Answered, type CacheBackend, type Group, policies, RefCache, SYSTEM } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 declare function primes(count: number): number[];
 declare const test: (name: string, run: () => Promise<void>) => void;
@@ -26,6 +26,12 @@ declare const MyBackend: new () => CacheBackend;
 interface Row { id: number }
 declare const rows: Row[];
 declare const server: FastMCP;
+declare function authenticate(): Promise<{ userId: string }>;
+declare function readSalaries(): number[];
+declare function mean(numbers: number[]): number;
+declare const directory: { has(kind: Group["kind"], group: string, member: string | undefined): boolean };
+declare function report(): Promise<string>;
+declare function draft(): Promise<string>;
 `;
 
 test("every sample compiles as it stands, in strict mode", () => {

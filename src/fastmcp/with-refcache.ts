@@ -14,7 +14,7 @@ import { lettingReferencesPast, orReference } from "./schemas.js";
 
 /** Options of {@link withRefCache}. */
 export interface WithRefCacheOptions<T extends FastMCPSessionAuth = FastMCPSessionAuth> {
-  /** Tells who a caller is, from the verified session. Default: see the README, "Who is asking". */
+  /** Tells who a caller is, from the verified session. Default: see the README, "Who may see, who may use". */
   readonly actor?: IdentifyActor<T> | undefined;
   /** Add the tool `get_cached_result`. Default `true`. */
   readonly tools?: boolean | undefined;
