@@ -156,6 +156,13 @@ export class RefCache {
     return refId === undefined || head === undefined ? undefined : this.#tell(refId, head, questions);
   }
 
+  /** What may be told of a reference to those who may read or use its value; else `undefined`. */
+  async info(refId: RefId, options: ActorOptions = {}): Promise<Reference | undefined> {
+    const questions = this.#questions(options);
+    const head = await this.#store.findHead(refId, questions, "info");
+    return head === undefined ? undefined : this.#tell(refId, head, questions);
+  }
+
   /**
    * A bounded answer: the value where it is small, else a preview or one page. Needs READ.
    * @throws {ReferenceUnavailableError} when unknown, expired or forbidden; {InvalidPageError} when there is no such page.

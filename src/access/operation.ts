@@ -12,6 +12,7 @@ export const REQUIRED = {
   resolve: [EXECUTE],
   use: [EXECUTE],
   lookup: [READ, EXECUTE],
+  info: [READ, EXECUTE],
   exists: [READ, EXECUTE],
   list: [READ, EXECUTE],
   set: [WRITE],
