@@ -5,11 +5,12 @@ import { currentUsage } from "./access/current.js";
 import { checkNamespace, pickForNamespace } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import type { Policy } from "./access/policy.js";
+import { Protection } from "./at-rest/protection.js";
 import { type CacheBackend, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
-import { EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
+import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 
@@ -31,6 +32,8 @@ export interface EntryOptions {
  */
 export class EntryStore {
   readonly backend: CacheBackend;
+  /** Every entry goes into the backend sealed, and what comes out is opened before anybody sees its value. */
+  readonly protection: Protection;
   readonly #access: AccessControl;
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
@@ -41,6 +44,7 @@ export class EntryStore {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.backend = options.backend;
+    this.protection = new Protection(options.keyring, options.logger);
     this.#access = new AccessControl(options);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
@@ -74,7 +78,8 @@ export class EntryStore {
   /** Stores an entry under a new reference, and points a name at it where one is given. */
   async save(entry: Entry, name?: string): Promise<RefId> {
     const refId = mintReference(this.#options.name);
-    await (name === undefined ? this.backend.set(refId, entry) : this.#links.setLinked(refId, entry, name));
+    const sealed = this.protection.seal(refId, entry);
+    await (name === undefined ? this.backend.set(refId, sealed) : this.#links.setLinked(refId, sealed, name));
     return refId;
   }
 
@@ -96,8 +101,9 @@ export class EntryStore {
       operation,
       actor.type === "system" || !hasHeads(this.backend),
     );
-    const entry =
+    const sealed =
       found === undefined || isWhole(found) ? found : await this.#wholeOf(refId, found, questions, operation);
+    const entry = sealed && this.protection.open(refId, sealed);
     if (entry !== undefined) currentUsage()?.add(entry);
     return entry;
   }
@@ -125,8 +131,20 @@ export class EntryStore {
   /** An earlier result by its name, for the call that made it to answer with; one that cannot be read is none. */
   async recall(name: string): Promise<{ refId: RefId; entry: Entry } | undefined> {
     const refId = await this.follow(name);
-    const entry = refId === undefined ? undefined : await ifReadable(() => this.backend.get(refId));
+    const sealed = refId === undefined ? undefined : await ifReadable(() => this.backend.get(refId));
+    const entry =
+      refId === undefined || sealed === undefined ? undefined : this.#openIfPossible(refId, sealed);
     return refId === undefined || entry === undefined ? undefined : { refId, entry };
+  }
+
+  #openIfPossible(refId: RefId, sealed: Entry): Entry | undefined {
+    try {
+      return this.protection.open(refId, sealed);
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      this.#options.logger.warn(`${error.message} The value is made again.`);
+      return undefined;
+    }
   }
 
   async #ask(

@@ -1,3 +1,5 @@
+import { maskReference } from "./mask.js";
+
 /**
  * Every error the package throws. `code` is stable and meant for programs; `message` is meant for the
  * person or model that must act on it, and never holds a value, a full reference or a credential.
@@ -147,6 +149,21 @@ export class EntryUnreadableError extends RefCacheError {
   }
 }
 
+/**
+ * Thrown when an entry cannot be decrypted with the keys there are, was changed in the store, or should be
+ * encrypted and is not. It concerns this entry only.
+ */
+export class DecryptionError extends RefCacheError {
+  readonly code = "decryption_failed";
+  /** The whole reference, kept off `enumerable` so that logging the error does not print it. */
+  declare readonly refId: string;
+
+  constructor(refId: string, problem: string) {
+    super(`The entry ${maskReference(refId)} cannot be decrypted: ${problem}`);
+    Object.defineProperty(this, "refId", { value: refId, enumerable: false });
+  }
+}
+
 /** Base of everything that goes wrong between the cache and its store. */
 export abstract class StoreError extends RefCacheError {}
 
@@ -168,10 +185,4 @@ export class StoreFullError extends StoreError {
 /** Thrown when the store is there but cannot be used: corrupt or foreign file, read-only, wrong rights. */
 export class StoreUnusableError extends StoreError {
   readonly code = "store_unusable";
-}
-
-/** Enough of a reference to find it by, too little to use it: `calculator:1a2b…`. */
-function maskReference(refId: string): string {
-  const colon = refId.indexOf(":");
-  return `${refId.slice(0, colon + 5)}…`;
 }

@@ -15,12 +15,14 @@ export {
   type ValueType,
   type WholeAnswer,
 } from "./answer.js";
+export type { KeyMaterial } from "./at-rest/keyring.js";
+export type { EncryptionOptions } from "./at-rest/options.js";
 export { type CacheBackend, type HeadStore, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory.js";
 export type { CachedOptions, Declassify } from "./call.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
-export type { Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
+export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
 export * from "./errors.js";
 export type { Logger } from "./logger.js";
 export type { Limits, NamespaceOptions, PreviewOptions, RefCacheOptions } from "./options.js";

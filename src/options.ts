@@ -3,6 +3,8 @@ import { type AuditHook, AuditLog } from "./access/audit.js";
 import type { Membership } from "./access/control.js";
 import { checkNamespace } from "./access/namespace.js";
 import { DEFAULT_POLICY, makePolicy, type Policy } from "./access/policy.js";
+import type { Keyring } from "./at-rest/keyring.js";
+import { type EncryptionOptions, encryptionShape, makeKeyring } from "./at-rest/options.js";
 import type { CacheBackend } from "./backends/backend.js";
 import { MemoryBackend } from "./backends/memory.js";
 import { type Duration, parseDuration } from "./duration.js";
@@ -76,6 +78,8 @@ export interface RefCacheOptions extends PreviewOptions {
    * quote them. Default `false`: a correlation id alone.
    */
   readonly logHiddenErrors?: boolean | undefined;
+  /** Keys under which values are encrypted in the store. Default: none; values are stored as they are. */
+  readonly encryption?: EncryptionOptions | undefined;
 }
 
 /** Limits with durations in milliseconds. */
@@ -106,6 +110,7 @@ export interface ResolvedOptions {
   readonly members: Membership | undefined;
   readonly audit: AuditLog | undefined;
   readonly logHiddenErrors: boolean;
+  readonly keyring: Keyring | undefined;
 }
 
 const DEFAULT_LIMITS: Limits = {
@@ -190,6 +195,7 @@ const schema = z.strictObject({
   members: hook.optional(),
   audit: hook.optional(),
   logHiddenErrors: z.boolean().optional(),
+  encryption: encryptionShape.optional(),
 });
 
 /**
@@ -213,6 +219,7 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
     members: options.members,
     audit: options.audit && new AuditLog(options.audit, logger),
     logHiddenErrors: options.logHiddenErrors ?? false,
+    keyring: options.encryption && makeKeyring(options.encryption),
   };
 }
 

@@ -92,6 +92,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
           totalItems: 3,
           totalSize: 7,
           strictJson: true,
+          atRest: { refId: A, checksum: 4_294_967_295, storedSize: 7 },
           other: { task_id: "t-1", nested: { list: [1, null, "x"] } },
         },
       }),

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Policy } from "../access/policy.js";
-import { type Entry, type EntryHead, type EntryMetadata, isExpired } from "../entry/entry.js";
+import { type Entry, type EntryHead, type EntryMetadata, isExpired, storedSizeOf } from "../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../errors.js";
 import type { CacheBackend, HeadStore, LinkStore } from "./backend.js";
 import { checkInteger, LONGEST_TIMER } from "./options.js";
@@ -212,7 +212,7 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore {
 }
 
 function bytesOf({ json, metadata }: Entry): number {
-  return HEAD_BYTES + (metadata.totalSize === json.length ? json.length : 2 * json.length);
+  return HEAD_BYTES + (storedSizeOf(metadata) === json.length ? json.length : 2 * json.length);
 }
 
 function headOf({ json: _, ...head }: Entry): EntryHead {
@@ -241,8 +241,12 @@ function frozenPolicy(policy: Policy): Policy {
 }
 
 function frozenMetadata(metadata: EntryMetadata): EntryMetadata {
-  if (metadata.other === undefined) return Object.freeze({ ...metadata });
-  return Object.freeze({ ...metadata, other: deepFreeze(structuredClone(metadata.other)) });
+  const { atRest, other } = metadata;
+  return Object.freeze({
+    ...metadata,
+    ...(atRest && { atRest: Object.freeze({ ...atRest }) }),
+    ...(other && { other: deepFreeze(structuredClone(other)) }),
+  });
 }
 
 function deepFreeze<T>(value: T): T {

@@ -29,8 +29,25 @@ export interface EntryMetadata {
    * infinity. Absent on entries of other writers, which are looked at before they are parsed.
    */
   readonly strictJson?: boolean;
+  /** What the cache noted of the text it gave to the store; a backend passes it through. */
+  readonly atRest?: AtRestNote;
   /** Members of other writers, under their wire names. */
   readonly other?: Readonly<Record<string, unknown>>;
+}
+
+/** By what an entry that comes from the store is recognised as the one that went in. */
+export interface AtRestNote {
+  /** The reference it was stored under. */
+  readonly refId?: string;
+  /** CRC-32 over text and head. Absent where the text is encrypted, which says more. */
+  readonly checksum?: number;
+  /** Size of the stored text in bytes, where it is not the value's own. */
+  readonly storedSize?: number;
+}
+
+/** Size of the text as the store holds it, in bytes of UTF-8, or `null` where nobody noted it. */
+export function storedSizeOf({ atRest, totalSize }: EntryMetadata): number | null {
+  return atRest?.storedSize ?? totalSize;
 }
 
 /** Tells whether an entry has ceased to exist at a time in Unix milliseconds. */

@@ -1,5 +1,5 @@
 import { malformedMember, type Policy } from "../access/policy.js";
-import type { EntryHead, EntryMetadata } from "./entry.js";
+import type { AtRestNote, EntryHead, EntryMetadata } from "./entry.js";
 
 /** A JSON object, before anything is known of its members. */
 export type Members = Record<string, unknown>;
@@ -108,10 +108,26 @@ export function metadataToWire(metadata: EntryMetadata): Members {
     total_items: metadata.totalItems,
     total_size: metadata.totalSize,
     ...(metadata.strictJson === undefined ? {} : { strict_json: metadata.strictJson }),
+    ...(metadata.atRest === undefined ? {} : { mcp_refcache: noteToWire(metadata.atRest) }),
   };
 }
 
-const OURS = new Set(["tool_name", "total_items", "total_size", "strict_json"]);
+/** One member of our own name, so that no writer's `checksum` is taken for ours. */
+function noteToWire({ refId, checksum, storedSize }: AtRestNote): Members {
+  return { ref_id: refId, checksum, stored_size: storedSize };
+}
+
+function noteFromWire(wire: unknown): AtRestNote | undefined {
+  if (!isMembers(wire)) return undefined;
+  const { ref_id, checksum, stored_size } = wire;
+  return {
+    ...(typeof ref_id === "string" ? { refId: ref_id } : {}),
+    ...(typeof checksum === "number" ? { checksum } : {}),
+    ...(typeof stored_size === "number" ? { storedSize: stored_size } : {}),
+  };
+}
+
+const OURS = new Set(["tool_name", "total_items", "total_size", "strict_json", "mcp_refcache"]);
 
 function metadataFromWire(wire: unknown): EntryMetadata {
   const members = isMembers(wire) ? wire : {};
@@ -122,6 +138,8 @@ function metadataFromWire(wire: unknown): EntryMetadata {
     totalSize: typeof total_size === "number" ? total_size : null,
   };
   if (typeof strict_json === "boolean") metadata.strictJson = strict_json;
+  const atRest = noteFromWire(members.mcp_refcache);
+  if (atRest !== undefined) metadata.atRest = atRest;
   const others = Object.keys(members).filter((name) => !OURS.has(name));
   if (others.length > 0) metadata.other = Object.fromEntries(others.map((name) => [name, members[name]]));
   return metadata;

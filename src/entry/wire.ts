@@ -1,7 +1,7 @@
 import { EntryUnreadableError } from "../errors.js";
 import { decodeValue } from "./decode.js";
 import { type EncodedValue, encodeValue } from "./encode.js";
-import type { Entry, EntryHead, EntryMetadata } from "./entry.js";
+import { type Entry, type EntryHead, type EntryMetadata, storedSizeOf } from "./entry.js";
 import {
   isMembers,
   type Members,
@@ -137,8 +137,9 @@ function splitEntry(text: string): Entry | undefined {
 }
 
 /** Members unknown to us may stand between value and head; the size both languages note tells that none do. */
-function isVouchedFor(json: string, { totalSize }: EntryMetadata): boolean {
-  return totalSize === json.length || totalSize === Buffer.byteLength(json);
+function isVouchedFor(json: string, metadata: EntryMetadata): boolean {
+  const size = storedSizeOf(metadata);
+  return size === json.length || size === Buffer.byteLength(json);
 }
 
 function isJson(json: string): boolean {

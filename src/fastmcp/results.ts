@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ContentResult } from "fastmcp";
 import type { Answer } from "../answer.js";
-import { RefCacheError, StoreError } from "../errors.js";
+import { DecryptionError, RefCacheError, StoreError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { InvalidArguments } from "./schemas.js";
 
@@ -54,6 +54,7 @@ export function toErrorResult(
 
 /** What whoever asked is told. Where the store is and what it says concerns the server's operator only. */
 export function messageFor(error: RefCacheError, logger: Logger): string {
+  if (error instanceof DecryptionError) logger.error(error.message); // somebody may have been at the store
   if (!(error instanceof StoreError)) return error.message;
   logger.error(error.message);
   return "The store of this server does not work at the moment. Try again later.";
