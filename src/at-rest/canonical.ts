@@ -5,6 +5,9 @@ import { policyToWire } from "../entry/head.js";
 /** Begins the text, with the number of its form: another form never looks like this one. */
 const FORM = '["mcp-refcache",1,';
 
+/** Half a surrogate pair in a namespace comes back from SQLite as several replacement characters. */
+const NO_TEXT = /[\p{Surrogate}\ufffd]+/gu;
+
 /**
  * What an entry's text is bound to: its reference and every member of the head that somebody relies on. Equal
  * before and after a trip through any store.
@@ -13,8 +16,7 @@ export function canonicalHead(refId: string, head: EntryHead): string {
   const { toolName, totalItems, totalSize, strictJson } = head.metadata;
   const times = `${wholeMs(head.createdAt)},${wholeMs(head.expiresAt)}`;
   const facts = JSON.stringify([refId, toolName, totalItems, totalSize, strictJson]);
-  // The namespace at the end, as it is: SQLite keeps half a surrogate pair as U+FFFD, and so does UTF-8 here.
-  return `${FORM}${policyText(head.policy)},${times},${facts}]${head.namespace}`;
+  return `${FORM}${policyText(head.policy)},${times},${facts}]${head.namespace.replace(NO_TEXT, "\ufffd")}`;
 }
 
 /** Times go through seconds as doubles and back, which leaves them a little beside the millisecond. */
