@@ -46,6 +46,12 @@ export interface LinkStore {
   setLinked(refId: string, entry: Entry, name: string): Promise<void>;
 }
 
+/** Capability: writes over an entry, and never brings one back that was deleted or has expired meanwhile. */
+export interface ReplaceStore {
+  /** Stores an entry in the place of a live one; tells whether there was one. Names go on leading to it. */
+  replace(refId: string, entry: Entry): Promise<boolean>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -54,4 +60,9 @@ export function hasHeads<B extends CacheBackend>(backend: B): backend is B & Hea
 /** Tells whether a backend can keep links. */
 export function hasLinks<B extends CacheBackend>(backend: B): backend is B & LinkStore {
   return "getLink" in backend && "setLinked" in backend;
+}
+
+/** Tells whether a backend can write over live entries only. */
+export function hasReplace<B extends CacheBackend>(backend: B): backend is B & ReplaceStore {
+  return "replace" in backend;
 }

@@ -3,7 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULT_POLICY } from "../access/policy.js";
 import type { Entry } from "../entry/entry.js";
 import { StoreUnavailableError } from "../errors.js";
-import { type CacheBackend, type HeadStore, hasHeads, hasLinks, type LinkStore } from "./backend.js";
+import {
+  type CacheBackend,
+  type HeadStore,
+  hasHeads,
+  hasLinks,
+  hasReplace,
+  type LinkStore,
+  type ReplaceStore,
+} from "./backend.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -332,7 +340,63 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await isClosed(backend.getLink("a"));
     await isClosed(backend.setLinked(A, make(), "a"));
   }),
+
+  "replace: writes over an entry as a whole, its namespace too": whereReplace(async (backend) => {
+    await backend.set(A, make({ namespace: "old", expiresAt: null }));
+    const entry = make({ json: '"new"', namespace: "new", expiresAt: YEAR_2100 });
+    assert.equal(await backend.replace(A, entry), true);
+    assert.deepEqual(await backend.get(A), entry);
+    assert.deepEqual(await listed(backend, "old"), []);
+    assert.deepEqual(await listed(backend, "new"), [A]);
+  }),
+
+  "replace: makes no entry where there is none": whereReplace(async (backend) => {
+    assert.equal(await backend.replace(A, make()), false);
+    await backend.set(B, make());
+    await backend.delete(B);
+    assert.equal(await backend.replace(B, make()), false);
+    await backend.set(C, make({ expiresAt: Date.now() + 60 }));
+    await sleep(90);
+    assert.equal(await backend.replace(C, make()), false);
+    assert.deepEqual(await listed(backend), []);
+  }),
+
+  "replace: sets the expiry, or takes it away": whereReplace(async (backend) => {
+    for (const refId of [A, B]) await backend.set(refId, make({ expiresAt: Date.now() + 400 }));
+    await backend.set(C, make());
+    assert.equal(await backend.replace(A, make({ expiresAt: null })), true);
+    assert.equal(await backend.replace(B, make({ expiresAt: Date.now() + 500 })), true);
+    assert.equal(await backend.replace(C, make({ expiresAt: Date.now() - 1000 })), true);
+    assert.deepEqual(await listed(backend), [A, B]);
+    await sleep(550);
+    assert.deepEqual(await listed(backend), [A]);
+  }),
+
+  "replace: names go on leading to the entry": whereReplace(async (backend) => {
+    if (!hasLinks(backend)) return;
+    await backend.setLinked(A, make(), "memo:1");
+    await backend.replace(A, make({ json: '"new"' }));
+    assert.equal(await backend.getLink("memo:1"), A);
+  }),
+
+  "replace: does not keep the caller's object": whereReplace(async (backend) => {
+    await backend.set(A, make());
+    const entry = make({ policy: { ...DEFAULT_POLICY, allowedActors: ["user:a"] } });
+    const expected = structuredClone(entry);
+    await backend.replace(A, entry);
+    vandalise(entry);
+    assert.deepEqual(await backend.get(A), expected);
+  }),
+
+  "replace: rejects after close": whereReplace(async (backend) => {
+    await backend.close();
+    await isClosed(backend.replace(A, make()));
+  }),
 };
+
+function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {
+  return async (backend) => (hasReplace(backend) ? check(backend) : undefined);
+}
 
 function whereHeads(check: (backend: CacheBackend & HeadStore) => Promise<void>): Check {
   return async (backend) => (hasHeads(backend) ? check(backend) : undefined);

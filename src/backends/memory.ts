@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Policy } from "../access/policy.js";
 import { type Entry, type EntryHead, type EntryMetadata, isExpired, storedSizeOf } from "../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../errors.js";
-import type { CacheBackend, HeadStore, LinkStore } from "./backend.js";
+import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "./backend.js";
 import { checkInteger, LONGEST_TIMER } from "./options.js";
 
 /** Options of {@link MemoryBackend}. */
@@ -33,7 +33,7 @@ interface Link {
  * Entries in the memory of this process, bounded in number and bytes; the least recently used go first.
  * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
  */
-export class MemoryBackend implements CacheBackend, HeadStore, LinkStore {
+export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
   readonly #maxBytes: number;
   readonly #entries: LRUCache<string, Entry>;
   readonly #links: LRUCache<string, Link>;
@@ -136,6 +136,14 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore {
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     await this.set(refId, entry);
     this.#links.set(name, { refId, expiresAt: entry.expiresAt });
+  }
+
+  /** See {@link ReplaceStore.replace}. Throws as `set` does. */
+  async replace(refId: string, entry: Entry): Promise<boolean> {
+    this.#assertOpen();
+    const isLive = this.#live(refId, this.#entries.peek(refId)) !== undefined;
+    if (isLive) await this.set(refId, entry); // begins at once, so that no deletion comes in between
+    return isLive;
   }
 
   /** See {@link CacheBackend.close}. What was stored is gone. */

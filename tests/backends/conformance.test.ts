@@ -64,6 +64,28 @@ const FAULTS: Record<string, [notices: string, change: Change]> = {
       },
     }),
   ],
+  "brings back what was deleted": [
+    "makes no entry where there is none",
+    (sound) => ({
+      replace: async (refId, entry) => {
+        await sound.set(refId, entry);
+        return true;
+      },
+    }),
+  ],
+  "says that nothing was there to replace": [
+    "replace: writes over an entry",
+    (sound) => ({ replace: async (refId, entry) => void (await sound.replace(refId, entry)) as never }),
+  ],
+  "replaces the value alone": [
+    "replace: writes over an entry as a whole",
+    (sound) => ({
+      replace: async (refId, { json }) => {
+        const old = await sound.get(refId);
+        return old !== undefined && sound.replace(refId, { ...old, json });
+      },
+    }),
+  ],
 };
 
 const NOTHING: Entry = {

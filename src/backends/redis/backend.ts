@@ -1,7 +1,7 @@
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore } from "../backend.js";
+import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
 import { checkClient, createClient, type RedisArgument, type RedisClient } from "./client.js";
 import { Connection } from "./connection.js";
 import { replyCode } from "./errors.js";
@@ -21,7 +21,7 @@ const TAIL_BYTES = 2048;
  * new RedisBackend();                                       // REDIS_URL, or REDIS_HOST, REDIS_PORT, …
  * new RedisBackend({ url: "rediss://app:secret@cache.example:6380/2" });
  */
-export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
+export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
   readonly #connection: Connection;
 
   /**
@@ -110,6 +110,18 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore {
       ["call", "exec"],
     ];
     await this.#pipeline(transaction, text.length);
+  }
+
+  /** See {@link ReplaceStore.replace}. One round trip. */
+  async replace(refId: string, entry: Entry): Promise<boolean> {
+    const text = encodeEntry(entry);
+    const [command, ...args] = writing(entryKey(refId), text, entry.expiresAt);
+    const onlyIfThere = command === "set" ? ["XX"] : [];
+    const reply = await this.#connection.run(
+      (client) => client.call(command, ...args, ...onlyIfThere),
+      text.length,
+    );
+    return reply === "OK" || reply === 1;
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

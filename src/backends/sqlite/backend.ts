@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore } from "../backend.js";
+import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { type Connection, openConnection } from "./open.js";
@@ -16,7 +16,7 @@ import { Sweeper } from "./sweeper.js";
  * made where it is missing, at the first call. Waiting for a lock does not block the event loop. What was
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
-export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
+export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
   readonly #driver: DatabaseClass;
@@ -109,6 +109,18 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore {
       statements.transaction(() => {
         writeEntry(statements, refId, entry);
         statements.setLink.run(name, refId, entry.expiresAt === null ? null : entry.expiresAt / 1000);
+      }),
+    );
+  }
+
+  /** See {@link ReplaceStore.replace}. What was there is overwritten in the file, once its WAL is written back. */
+  replace(refId: string, entry: Entry): Promise<boolean> {
+    return this.#run((statements) =>
+      statements.erasing(() => {
+        const { value_json, namespace, policy_json, created_at, expires_at, metadata_json } =
+          encodeRow(entry);
+        const columns = [value_json, namespace, policy_json, created_at, expires_at, metadata_json];
+        return statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
       }),
     );
   }

@@ -22,6 +22,8 @@ export interface ScopedStatements {
 export interface Statements {
   /** Runs writes as one: all of them, or none. Takes the write lock first, so that it is busy before, not within. */
   transaction(work: () => void): void;
+  /** Runs a write after which nothing of what it replaced is left in the pages of the file. */
+  erasing<T>(work: () => T): T;
   /** refId, now */
   readonly get: Statement<EntryRow>;
   /** refId, now */
@@ -30,6 +32,8 @@ export interface Statements {
   readonly exists: Statement;
   /** The key and the columns in the order of the table. */
   readonly set: Statement;
+  /** The columns behind the key in the order of the table, refId, now */
+  readonly replace: Statement;
   /** refId */
   readonly delete: Statement<{ readonly expires_at: number | null }>;
   readonly everywhere: ScopedStatements;
@@ -56,6 +60,7 @@ export function prepareStatements(database: Database): Statements {
   const atOnce = database.transaction((work) => work());
   return {
     transaction: (work) => atOnce.immediate(work),
+    erasing: (work) => eraseDuring(database, work),
     get: database.prepare(`SELECT value_json, ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
     head: database.prepare(`SELECT ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
     exists: database.prepare(`SELECT 1 FROM cache_entries WHERE key = ? AND ${LIVE}`),
@@ -65,6 +70,10 @@ export function prepareStatements(database: Database): Statements {
       ON CONFLICT (key) DO UPDATE SET
         value_json = excluded.value_json, namespace = excluded.namespace, policy_json = excluded.policy_json,
         created_at = excluded.created_at, expires_at = excluded.expires_at, metadata_json = excluded.metadata_json`),
+    replace: database.prepare(`
+      UPDATE cache_entries SET value_json = ?, namespace = ?, policy_json = ?, created_at = ?, expires_at = ?,
+        metadata_json = ?
+      WHERE key = ? AND ${LIVE}`),
     delete: database.prepare("DELETE FROM cache_entries WHERE key = ? RETURNING expires_at"),
     everywhere: prepareScoped(database, "TRUE"),
     inNamespace: prepareScoped(database, "namespace = @namespace"),
@@ -76,6 +85,16 @@ export function prepareStatements(database: Database): Statements {
     removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
     removeLinks: database.prepare(removing("refcache_links", "TRUE")),
   };
+}
+
+/** Off otherwise: zeroing what is freed costs each removal the writing of its pages. */
+function eraseDuring<T>(database: Database, work: () => T): T {
+  database.pragma("secure_delete = ON");
+  try {
+    return work();
+  } finally {
+    database.pragma("secure_delete = OFF");
+  }
 }
 
 function prepareScoped(database: Database, scope: string): ScopedStatements {
