@@ -1,5 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { parseKeys } from "./at-rest/key-text.js";
+import type { EncryptionOptions } from "./at-rest/options.js";
 import { ConfigurationError } from "./errors.js";
 
 /** The environment, as `process.env` has it. */
@@ -46,6 +48,26 @@ export function redisPartsFromEnvironment(env: Environment = process.env): Redis
     ...(env.REDIS_PASSWORD ? { password: env.REDIS_PASSWORD } : {}),
     ...(env.REDIS_SSL ? { tls: /^(true|1|yes)$/i.test(env.REDIS_SSL) } : {}),
   };
+}
+
+/**
+ * The option `encryption` of a cache, so that servers and the command use the same keys: `MCP_REFCACHE_KEYS` holds
+ * `name:base64` pairs joined by commas, `MCP_REFCACHE_CURRENT_KEY` names the one that writes, where there are
+ * several. `undefined` where neither is set; empty variables count as unset.
+ * @throws {ConfigurationError} naming the variable at fault; quotes no key.
+ * @example
+ * new RefCache({ name: "calculator", encryption: encryptionFromEnvironment() });
+ */
+export function encryptionFromEnvironment(env: Environment = process.env): EncryptionOptions | undefined {
+  const { MCP_REFCACHE_KEYS: text, MCP_REFCACHE_CURRENT_KEY: named } = env;
+  if (!text && !named) return undefined;
+  if (!text)
+    throw new ConfigurationError("MCP_REFCACHE_KEYS", "must hold the key of MCP_REFCACHE_CURRENT_KEY");
+  const keys = parseKeys(text, "MCP_REFCACHE_KEYS");
+  const [first, ...others] = Object.keys(keys);
+  const current = named || (others.length === 0 ? first : undefined);
+  if (current !== undefined && Object.hasOwn(keys, current)) return { keys, current };
+  throw new ConfigurationError("MCP_REFCACHE_CURRENT_KEY", "must be the name of a key in MCP_REFCACHE_KEYS");
 }
 
 /** Kubernetes and Docker links set `REDIS_PORT=tcp://10.0.0.1:6379` for a service called redis. */

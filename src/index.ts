@@ -17,9 +17,19 @@ export {
 } from "./answer.js";
 export type { KeyMaterial } from "./at-rest/keyring.js";
 export type { EncryptionOptions } from "./at-rest/options.js";
-export { type CacheBackend, type HeadStore, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
+export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
+export {
+  type CacheBackend,
+  type HeadStore,
+  hasHeads,
+  hasLinks,
+  hasReplace,
+  type LinkStore,
+  type ReplaceStore,
+} from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory.js";
 export type { CachedOptions, Declassify } from "./call.js";
+export { type Environment, encryptionFromEnvironment } from "./config.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";

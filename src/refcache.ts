@@ -6,6 +6,7 @@ import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import { Usage } from "./access/usage.js";
 import { type Answer, isAnswer, makeAnswer } from "./answer.js";
+import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
 import { hasHeads } from "./backends/backend.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
@@ -268,6 +269,18 @@ export class RefCache {
     }
   }
 
+  /**
+   * Writes every entry of the store, whichever server's, under the current key: those under another key, and with
+   * `plaintext` those that are not encrypted. Reference, expiry and policy stay. Meant for the server's own code.
+   * @throws {ConfigurationError} without `encryption`, or when the backend cannot replace; {StoreError} when the store fails.
+   */
+  async reencrypt(options: ReencryptOptions = {}): Promise<ReencryptResult> {
+    checkShape(reencryptOptions, options);
+    const { backend, logger, keyring } = this.#options;
+    if (keyring === undefined) throw new ConfigurationError("encryption", "is needed to re-encrypt entries");
+    return reencryptAll({ ...options, backend, logger, protection: this.#store.protection });
+  }
+
   /** Releases the backend's connections, files and timers. */
   async close(): Promise<void> {
     await this.#options.backend.close();
@@ -338,6 +351,8 @@ export class RefCache {
 }
 
 const BY_SYSTEM = { permitted: true, reason: "system" };
+
+const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
 
 const previewOptions = z.strictObject(previewShape);
 

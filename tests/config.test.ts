@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Environment, redisOptionsFromEnvironment } from "../src/config.js";
+import { type Environment, encryptionFromEnvironment, redisOptionsFromEnvironment } from "../src/config.js";
 import { ConfigurationError } from "../src/errors.js";
+import { errorOf } from "./helpers/errors.js";
 
 describe("redisOptionsFromEnvironment", () => {
   test.each<[env: Environment, expected: object]>([
@@ -29,5 +30,39 @@ describe("redisOptionsFromEnvironment", () => {
       expect(read).toThrow(ConfigurationError);
       expect(read).toThrow(variable);
     }
+  });
+});
+
+describe("encryptionFromEnvironment", () => {
+  const [ONE, TWO] = [1, 2].map((n) => Buffer.alloc(32, n).toString("base64"));
+  const keys = { MCP_REFCACHE_KEYS: `k1:${ONE}, k2:${TWO}` };
+
+  test.each<[env: Environment, expected: object | undefined]>([
+    [{}, undefined],
+    [{ MCP_REFCACHE_KEYS: "", MCP_REFCACHE_CURRENT_KEY: "" }, undefined],
+    [{ MCP_REFCACHE_KEYS: `k1:${ONE}\n` }, { keys: { k1: ONE }, current: "k1" }],
+    [
+      { ...keys, MCP_REFCACHE_CURRENT_KEY: "k2" },
+      { keys: { k1: ONE, k2: TWO }, current: "k2" },
+    ],
+  ])("%j", (env, expected) => {
+    expect(encryptionFromEnvironment(env)).toEqual(expected);
+  });
+
+  test.each<[variable: string, env: Environment]>([
+    ["MCP_REFCACHE_KEYS", { MCP_REFCACHE_CURRENT_KEY: "k1" }],
+    ["MCP_REFCACHE_KEYS", { MCP_REFCACHE_KEYS: `${ONE}` }],
+    ["MCP_REFCACHE_KEYS", { MCP_REFCACHE_KEYS: `k1:${ONE},` }],
+    ["MCP_REFCACHE_KEYS", { MCP_REFCACHE_KEYS: `k 1:${ONE}` }],
+    ["MCP_REFCACHE_KEYS", { MCP_REFCACHE_KEYS: `k1:${ONE},k1:${TWO}`, MCP_REFCACHE_CURRENT_KEY: "k1" }],
+    ['MCP_REFCACHE_KEYS["k1"]', { MCP_REFCACHE_KEYS: `k1:${ONE?.slice(1)}` }],
+    ["MCP_REFCACHE_CURRENT_KEY", keys],
+    ["MCP_REFCACHE_CURRENT_KEY", { ...keys, MCP_REFCACHE_CURRENT_KEY: "k3" }],
+    ["MCP_REFCACHE_CURRENT_KEY", { ...keys, MCP_REFCACHE_CURRENT_KEY: "toString" }],
+  ])("%s is refused by name, and no key quoted, in %j", async (variable, env) => {
+    const error = await errorOf(() => encryptionFromEnvironment(env));
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error).toMatchObject({ option: variable });
+    expect(error.message).not.toContain(ONE?.slice(4, 12));
   });
 });
