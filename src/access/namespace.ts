@@ -77,7 +77,9 @@ export function checkNamespace(namespace: unknown, option = "namespace"): string
     namespace.length > LONGEST ||
     UNFIT.test(namespace)
   )
-    return refuse(`must be a text of 1 to ${LONGEST} characters without control characters`);
+    return refuse(
+      `must be a text of 1 to ${LONGEST} characters, without control characters or halves of surrogate pairs`,
+    );
   if (/[{}]/.test(namespace))
     return refuse("holds { or }, which stand for values in the namespaces of cached tools only");
   const first = firstPart(namespace);

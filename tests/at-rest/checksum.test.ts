@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { EntryStore } from "../../src/entry-store.js";
-import { Permission, RefCache, type RefCacheOptions, SYSTEM } from "../../src/index.js";
+import { RefCache, type RefCacheOptions, SYSTEM } from "../../src/index.js";
 import { resolveOptions } from "../../src/options.js";
+import { asServer } from "../helpers/actors.js";
 import { all } from "../helpers/entries.js";
 import { membersOf, onEveryStore, type RawStore } from "../helpers/raw-stores.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
@@ -38,9 +39,9 @@ onEveryStore((make) => {
     const backend = store.connect();
     const entries = new EntryStore(resolveOptions({ name: "calc", backend }));
     const entry = entries.make([1], { namespace: "n" });
-    const refId = await entries.save(entry);
-    expect(await entries.find(refId, SYSTEM, Permission.FULL)).toEqual(entry);
-    expect(await entries.recall(refId)).toEqual(entry);
+    const refId = await entries.save(entry, "memo:1");
+    expect(await entries.find(refId, entries.questionsOf(SYSTEM), "get")).toEqual(entry);
+    expect(await entries.recall("memo:1")).toEqual({ refId, entry });
   });
 
   describe("a miss, and a warning", () => {
@@ -61,14 +62,14 @@ onEveryStore((make) => {
       const { refId } = await cache.set("k", [1, 2, 3]);
       const row = await store.read(refId);
       await store.write(refId, row);
-      expect(await cache.resolve(refId)).toEqual([1, 2, 3]);
+      expect(await cache.resolve(refId, asServer)).toEqual([1, 2, 3]);
       await store.write(refId, { ...row, ...change(row) });
-      await expect(cache.resolve(refId)).rejects.toMatchObject(MISSING);
-      await expect(cache.get(refId)).rejects.toMatchObject(MISSING);
+      await expect(cache.resolve(refId, asServer)).rejects.toMatchObject(MISSING);
+      await expect(cache.get(refId, asServer)).rejects.toMatchObject(MISSING);
       expect(cache.lines).toHaveLength(2);
       expect(cache.lines[0]).toContain(`${refId.slice(0, 9)}…`);
       expect(cache.lines.join()).not.toContain(refId);
-      expect(await all(cache.list())).toHaveLength(1);
+      expect(await all(cache.list(asServer))).toHaveLength(1);
     });
 
     test("for entries that were swapped", async () => {
@@ -78,7 +79,7 @@ onEveryStore((make) => {
       const [rowA, rowB] = [await store.read(a), await store.read(b)];
       await store.write(a, rowB);
       await store.write(b, rowA);
-      for (const refId of [a, b]) await expect(cache.resolve(refId)).rejects.toMatchObject(MISSING);
+      for (const refId of [a, b]) await expect(cache.resolve(refId, asServer)).rejects.toMatchObject(MISSING);
       expect(cache.lines).toHaveLength(2);
     });
 
@@ -105,7 +106,7 @@ onEveryStore((make) => {
     for (const note of [undefined, null, 7, [], {}, { ref_id: 1, checksum: "1" }]) {
       const changed = metadata(row, { mcp_refcache: note, checksum: 5, ref_id: "theirs", total_size: null });
       await store.write(refId, { ...row, ...changed, value_json: "[4, 5]" });
-      expect(await cache.resolve(refId)).toEqual([4, 5]);
+      expect(await cache.resolve(refId, asServer)).toEqual([4, 5]);
     }
     expect(cache.lines).toEqual([]);
   });
@@ -115,6 +116,6 @@ onEveryStore((make) => {
     const cache = on(store);
     const value = { mcp_refcache_encrypted: 1, note: "n", key_id: "k1", iv: "", tag: "", data: "" };
     const { refId } = await cache.set("k", value);
-    expect(await cache.resolve(refId)).toEqual(value);
+    expect(await cache.resolve(refId, asServer)).toEqual(value);
   });
 });

@@ -8,6 +8,7 @@ import {
   RefCache,
   type RefCacheOptions,
 } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { all } from "../helpers/entries.js";
 import { errorOf } from "../helpers/errors.js";
 import { encryption, key } from "../helpers/keys.js";
@@ -38,7 +39,7 @@ onEveryStore((make) => {
     expect(raw).not.toContain(CANARY);
     expect(raw).not.toContain(Buffer.from(CANARY).toString("base64").slice(1, -4));
     expect(raw).toContain("mcp_refcache_encrypted");
-    expect(await on(store).resolve(refId)).toEqual(value);
+    expect(await on(store).resolve(refId, asServer)).toEqual(value);
   });
 
   test("answers, previews, pages and listings are those of a cache without encryption", async () => {
@@ -47,9 +48,9 @@ onEveryStore((make) => {
     for (const options of [{ encryption: undefined }, {}]) {
       const cache = on(await make(), options);
       const { refId, ...reference } = await cache.set("k", value, { ttl: null });
-      const [{ refId: listed, ...head } = { refId: "" }] = await all(cache.list());
+      const [{ refId: listed, ...head } = { refId: "" }] = await all(cache.list(asServer));
       expect(listed).toBe(refId);
-      const answers = [await cache.get(refId), await cache.get(refId, { page: 2 })];
+      const answers = [await cache.get(refId, asServer), await cache.get(refId, { ...asServer, page: 2 })];
       const parts = answers.map(({ ref_id: _, ...answer }) => answer);
       seen.push({ parts, reference: { ...reference, createdAt: 0 }, head: { ...head, createdAt: 0 } });
     }
@@ -123,11 +124,11 @@ onEveryStore((make) => {
       const { refId } = await cache.set("k", { secret: CANARY }, { toolName: "load" });
       const row = await store.read(refId);
       await store.write(refId, row); // unchanged, it is read
-      expect(await cache.resolve(refId)).toEqual({ secret: CANARY });
+      expect(await cache.resolve(refId, asServer)).toEqual({ secret: CANARY });
       await store.write(refId, { ...row, ...change(row) });
-      await expect(cache.resolve(refId)).rejects.toThrow(DecryptionError);
-      await expect(cache.get(refId)).rejects.toMatchObject({ code: "decryption_failed" });
-      expect((await all(cache.list())).map((reference) => reference.refId)).toEqual([refId]);
+      await expect(cache.resolve(refId, asServer)).rejects.toThrow(DecryptionError);
+      await expect(cache.get(refId, asServer)).rejects.toMatchObject({ code: "decryption_failed" });
+      expect((await all(cache.list(asServer))).map((reference) => reference.refId)).toEqual([refId]);
     });
 
     test("and moved under another reference", async () => {
@@ -136,7 +137,7 @@ onEveryStore((make) => {
       const { refId } = await cache.set("a", CANARY);
       const moved = "calc:00000000000000000000000000000001";
       await store.write(moved, await store.read(refId));
-      await expect(cache.resolve(moved)).rejects.toThrow(DecryptionError);
+      await expect(cache.resolve(moved, asServer)).rejects.toThrow(DecryptionError);
     });
 
     test("and swapped with another", async () => {
@@ -146,8 +147,8 @@ onEveryStore((make) => {
       const [rowA, rowB] = [await store.read(a), await store.read(b)];
       await store.write(a, { ...rowA, value_json: rowB.value_json });
       await store.write(b, rowA);
-      await expect(cache.resolve(a)).rejects.toThrow(DecryptionError);
-      await expect(cache.resolve(b)).rejects.toThrow(DecryptionError);
+      await expect(cache.resolve(a, asServer)).rejects.toThrow(DecryptionError);
+      await expect(cache.resolve(b, asServer)).rejects.toThrow(DecryptionError);
     });
   });
 
@@ -155,10 +156,12 @@ onEveryStore((make) => {
     const store = await make();
     const old = await on(store).set("a", CANARY);
     const rotated = on(store, keyed({ keys: { k1: key(1), k2: key(2) }, current: "k2" }));
-    expect(await rotated.resolve(old.refId)).toBe(CANARY);
+    expect(await rotated.resolve(old.refId, asServer)).toBe(CANARY);
     const { refId } = await rotated.set("b", CANARY);
     expect(membersOf((await store.read(refId)).value_json).key_id).toBe("k2");
-    expect(await on(store, keyed({ keys: { k2: key(2) }, current: "k2" })).resolve(refId)).toBe(CANARY);
+    expect(await on(store, keyed({ keys: { k2: key(2) }, current: "k2" })).resolve(refId, asServer)).toBe(
+      CANARY,
+    );
   });
 
   test("a key that is missing is named, and concerns only its entries", async () => {
@@ -166,7 +169,7 @@ onEveryStore((make) => {
     const old = await on(store).set("a", CANARY);
     const cache = on(store, keyed({ keys: { k2: key(2) }, current: "k2" }));
     const { refId } = await cache.set("b", "mine");
-    const error = await errorOf(() => cache.resolve(old.refId));
+    const error = await errorOf(() => cache.resolve(old.refId, asServer));
     expect(error).toBeInstanceOf(DecryptionError);
     expect(error).toMatchObject({ code: "decryption_failed", name: "DecryptionError", refId: old.refId });
     expect(error.message).toContain('"k1" is missing');
@@ -175,15 +178,15 @@ onEveryStore((make) => {
     expect(inspect(error, { depth: Infinity, showHidden: false })).not.toMatch(
       new RegExp(`${CANARY}|${old.refId}`),
     );
-    expect(await cache.resolve(refId)).toBe("mine");
-    expect((await all(cache.list())).length).toBe(2);
-    expect(await cache.exists(old.refId)).toBe(true);
+    expect(await cache.resolve(refId, asServer)).toBe("mine");
+    expect((await all(cache.list(asServer))).length).toBe(2);
+    expect(await cache.exists(old.refId, asServer)).toBe(true);
   });
 
   test("another key under the same name does not pass for the one that wrote", async () => {
     const store = await make();
     const { refId } = await on(store).set("a", CANARY);
-    const error = await errorOf(() => on(store, keyed({ keys: { k1: key(9) } })).resolve(refId));
+    const error = await errorOf(() => on(store, keyed({ keys: { k1: key(9) } })).resolve(refId, asServer));
     expect(error).toBeInstanceOf(DecryptionError);
     expect(error.message).toContain('"k1" is not the one');
   });
@@ -192,10 +195,10 @@ onEveryStore((make) => {
     const store = await make();
     const { refId } = await on(store).set("a", CANARY);
     const plain = on(store, { encryption: undefined });
-    const error = await errorOf(() => plain.resolve(refId));
+    const error = await errorOf(() => plain.resolve(refId, asServer));
     expect(error).toBeInstanceOf(DecryptionError);
     expect(error.message).toMatch(/"k1".*no encryption/);
-    await expect(plain.get(refId)).rejects.toThrow(DecryptionError);
+    await expect(plain.get(refId, asServer)).rejects.toThrow(DecryptionError);
     const tool = plain.cached("n")(async ({ rows }: { rows: unknown }) => rows);
     await expect(tool({ rows: refId })).rejects.toThrow(DecryptionError);
   });
@@ -206,18 +209,20 @@ onEveryStore((make) => {
     const row = await store.read(refId);
     const spaced = JSON.stringify(membersOf(row.value_json), null, 1);
     await store.write(refId, { ...row, value_json: spaced });
-    await expect(on(store, { encryption: undefined }).resolve(refId)).rejects.toThrow(DecryptionError);
-    expect(await on(store).resolve(refId)).toBe(CANARY);
+    await expect(on(store, { encryption: undefined }).resolve(refId, asServer)).rejects.toThrow(
+      DecryptionError,
+    );
+    expect(await on(store).resolve(refId, asServer)).toBe(CANARY);
   });
 
   test("what is not encrypted is refused, unless it is to be accepted", async () => {
     const store = await make();
     const { refId } = await on(store, { encryption: undefined }).set("a", "planted");
-    const error = await errorOf(() => on(store).resolve(refId));
+    const error = await errorOf(() => on(store).resolve(refId, asServer));
     expect(error).toBeInstanceOf(DecryptionError);
     expect(error.message).toContain("encryption.acceptPlaintext");
-    expect((await all(on(store).list())).length).toBe(1);
-    expect(await on(store, keyed({ acceptPlaintext: true })).resolve(refId)).toBe("planted");
+    expect((await all(on(store).list(asServer))).length).toBe(1);
+    expect(await on(store, keyed({ acceptPlaintext: true })).resolve(refId, asServer)).toBe("planted");
   });
 
   test("what other writers wrote is accepted with them", async () => {
@@ -225,8 +230,8 @@ onEveryStore((make) => {
     const { refId } = await on(store).set("a", 1);
     const { metadata_json: _, ...row } = await store.read(refId);
     await store.write(refId, { ...row, value_json: "[1, 2]", metadata_json: "{}" });
-    await expect(on(store).resolve(refId)).rejects.toThrow(DecryptionError);
-    expect(await on(store, keyed({ acceptPlaintext: true })).resolve(refId)).toEqual([1, 2]);
+    await expect(on(store).resolve(refId, asServer)).rejects.toThrow(DecryptionError);
+    expect(await on(store, keyed({ acceptPlaintext: true })).resolve(refId, asServer)).toEqual([1, 2]);
   });
 
   test("a result that can no longer be decrypted is made again, and the operator is told", async () => {
@@ -263,14 +268,14 @@ onEveryStore((make) => {
     expect(await other.delete(refId, { actor: user })).toBe(true);
   });
 
-  test("times beside the millisecond, and half of a surrogate pair as namespace", async () => {
+  test("times beside the millisecond, and half of a surrogate pair in the policy", async () => {
     const store = await make();
     const cache = on(store);
-    const odd = await cache.set("k", CANARY, { namespace: "half \ud800", ttl: 3_600_000.5 });
-    expect(await cache.resolve(odd.refId)).toBe(CANARY);
+    const odd = await cache.set("k", CANARY, { policy: { owner: "user:half \ud800" }, ttl: 3_600_000.5 });
+    expect(await cache.resolve(odd.refId, asServer)).toBe(CANARY);
     for (let ms = 0; ms < 40; ms++) {
       const { refId } = await cache.set(`k${ms}`, ms, { ttl: 1_000_000 + ms * 7919.37 });
-      expect(await cache.resolve(refId)).toBe(ms);
+      expect(await cache.resolve(refId, asServer)).toBe(ms);
     }
   });
 });
@@ -282,8 +287,8 @@ describe("the keys", () => {
     const cache = on(store, keyed({ keys: { k1: bytes } }));
     const { refId } = await cache.set("a", CANARY);
     bytes.fill(7);
-    expect(await on(store).resolve(refId)).toBe(CANARY);
-    expect(await cache.resolve(refId)).toBe(CANARY);
+    expect(await on(store).resolve(refId, asServer)).toBe(CANARY);
+    expect(await cache.resolve(refId, asServer)).toBe(CANARY);
   });
 
   test("text in base64 and bytes are one key", async () => {
@@ -291,7 +296,7 @@ describe("the keys", () => {
     const { refId } = await on(store).set("a", CANARY);
     const bytes = Buffer.from(key(1));
     for (const text of [bytes.toString("base64"), bytes.toString("base64url"), bytes])
-      expect(await on(store, keyed({ keys: { k1: text } })).resolve(refId)).toBe(CANARY);
+      expect(await on(store, keyed({ keys: { k1: text } })).resolve(refId, asServer)).toBe(CANARY);
   });
 
   test("are not shown by printing a cache", () => {

@@ -7,6 +7,7 @@ import {
   RefCache,
   StoreUnavailableError,
 } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { all } from "../helpers/entries.js";
 import { encryption, key } from "../helpers/keys.js";
 import { membersOf, memoryStore, onEveryStore, type RawStore, sqliteStore } from "../helpers/raw-stores.js";
@@ -33,9 +34,9 @@ onEveryStore((make) => {
     const rows = await Promise.all([before.refId, eternal.refId].map((refId) => store.read(refId)));
     expect(await on(store, BOTH).reencrypt()).toEqual({ reencrypted: 2, unchanged: 1, failed: 0 });
     const cache = on(store, NEW);
-    expect(await cache.resolve(before.refId)).toEqual({ secret: CANARY });
-    expect(await cache.resolve(eternal.refId)).toBe(2n ** 70n);
-    expect(await cache.resolve(newer)).toBe(3);
+    expect(await cache.resolve(before.refId, asServer)).toEqual({ secret: CANARY });
+    expect(await cache.resolve(eternal.refId, asServer)).toBe(2n ** 70n);
+    expect(await cache.resolve(newer, asServer)).toBe(3);
     for (const { value_json, metadata_json, ...head } of rows) {
       const refId = head.expires_at === null ? eternal.refId : before.refId;
       const now = await store.read(refId);
@@ -46,7 +47,7 @@ onEveryStore((make) => {
       });
       expect(membersOf(now.value_json).key_id).toBe("k2");
     }
-    expect(await cache.lookup("k", { namespace: "n" })).toMatchObject({ refId: before.refId });
+    expect(await cache.lookup("k", { ...asServer, namespace: "n" })).toMatchObject({ refId: before.refId });
     expect(await on(store, BOTH).reencrypt()).toEqual({ reencrypted: 0, unchanged: 3, failed: 0 });
   });
 
@@ -60,10 +61,10 @@ onEveryStore((make) => {
     await store.write(theirs, { ...row, value_json: `[1, "${CANARY}"]`, metadata_json: '{"task": "t"}' });
     const cache = on(store, BOTH);
     expect(await cache.reencrypt()).toEqual({ reencrypted: 0, unchanged: 2, failed: 0 });
-    expect(await plain.resolve(ours.refId)).toEqual(value);
+    expect(await plain.resolve(ours.refId, asServer)).toEqual(value);
     expect(await cache.reencrypt({ plaintext: true })).toEqual({ reencrypted: 2, unchanged: 0, failed: 0 });
-    expect(await cache.resolve(ours.refId)).toEqual(value);
-    expect(await cache.resolve(theirs)).toEqual([1, CANARY]);
+    expect(await cache.resolve(ours.refId, asServer)).toEqual(value);
+    expect(await cache.resolve(theirs, asServer)).toEqual([1, CANARY]);
     expect(membersOf((await store.read(theirs)).metadata_json)).toMatchObject({ task: "t" });
     await plain.close();
     if (store.kind === "memory") return;
@@ -95,12 +96,12 @@ onEveryStore((make) => {
     const backend = store.connect();
     const meddling = withGet(backend, async (refId, get) => {
       const entry = await get();
-      await old.delete(refId === first.refId ? first.refId : "calc:00000000");
+      await old.delete(refId === first.refId ? first.refId : "calc:00000000", asServer);
       return entry;
     });
     const result = await on(store, BOTH, meddling).reencrypt();
     expect(result).toEqual({ reencrypted: 1, unchanged: 0, failed: 0 });
-    expect((await all(old.list())).map(({ refId }) => refId)).toEqual([second.refId]);
+    expect((await all(old.list(asServer))).map(({ refId }) => refId)).toEqual([second.refId]);
     expect(await backend.exists(first.refId)).toBe(false);
   });
 

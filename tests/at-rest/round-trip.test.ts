@@ -5,6 +5,7 @@ import { makeKeyring } from "../../src/at-rest/options.js";
 import { Protection } from "../../src/at-rest/protection.js";
 import { decodeEntry, decodeRow, encodeEntry, encodeRow } from "../../src/entry/wire.js";
 import { type Entry, RefCache } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { temporaryFolder } from "../helpers/folders.js";
 import { encryption } from "../helpers/keys.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
@@ -41,7 +42,7 @@ test.each(["encrypted", "plain"])("any value comes back as it was, %s", async (h
   await fc.assert(
     fc.asyncProperty(exactJson, async (value) => {
       const { refId } = await cache.set("k", value);
-      expect(await cache.resolve(refId)).toStrictEqual(stored(value));
+      expect(await cache.resolve(refId, asServer)).toStrictEqual(stored(value));
     }),
   );
 });

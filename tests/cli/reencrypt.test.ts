@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type EncryptionOptions, RefCache } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { temporaryFolder } from "../helpers/folders.js";
 import { encryption, key } from "../helpers/keys.js";
@@ -48,8 +49,8 @@ function onStore(make: () => Promise<RawStore>, argumentsFor: (store: RawStore) 
     expect(first).toEqual({ code: 0, stdout: "", stderr: "Re-encrypted 1, unchanged 1, failed 0.\n" });
     expect(membersOf((await store.read(refId)).value_json).key_id).toBe("k2");
     expect((await run(store, "--plaintext")).stderr).toBe("Re-encrypted 1, unchanged 1, failed 0.\n");
-    expect(await on(store, NEW).resolve(refId)).toBe(CANARY);
-    expect(await on(store, NEW).resolve(plain)).toBe(CANARY);
+    expect(await on(store, NEW).resolve(refId, asServer)).toBe(CANARY);
+    expect(await on(store, NEW).resolve(plain, asServer)).toBe(CANARY);
   });
 
   test("ends with 1 when an entry failed", async () => {
