@@ -99,11 +99,12 @@ export class CachedFunction {
 
   async #resultOf(running: Running): Promise<Result> {
     const { call, questions, usage, place } = running;
+    const mayReadArguments = await questions.mayReadAll(usage);
     const prepared = await this.#prepare(running);
     try {
-      // By the policy so far: a result that others may see must not answer a call whose arguments they may not.
-      const policy = this.#resultPolicy(usage, place.policy);
-      const memo = this.#names.nameOf(call, prepared, questions.actor, { ...place, policy });
+      const isNamed =
+        mayReadArguments && (this.#options.key === undefined || (await questions.mayReadAll(usage)));
+      const memo = isNamed ? this.#nameOf(running, prepared) : undefined;
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
       // A call after a clearing does not join a run from before it.
@@ -112,6 +113,15 @@ export class CachedFunction {
     } catch (error) {
       throw await this.#asSeen(error, running);
     }
+  }
+
+  /**
+   * By the policy so far, too: a result that others may see must not answer a call whose arguments they may not. Where
+   * the name would come from what the caller may not see, there must be none: equal names would tell equal values.
+   */
+  #nameOf({ call, questions, usage, place }: Running, prepared: Prepared): string | undefined {
+    const policy = this.#resultPolicy(usage, place.policy);
+    return this.#names.nameOf(call, prepared, questions.actor, { ...place, policy });
   }
 
   /** Puts values where references are, and validates the first parameter where the call asks for it. */
