@@ -73,6 +73,16 @@ const FAULTS: Record<string, [notices: string, change: Change]> = {
       },
     }),
   ],
+  "looks before it replaces": [
+    "deleted at the same time",
+    (sound) => ({
+      replace: async (refId, entry) => {
+        const isThere = await sound.exists(refId);
+        if (isThere) await sound.set(refId, entry);
+        return isThere;
+      },
+    }),
+  ],
   "says that nothing was there to replace": [
     "replace: writes over an entry",
     (sound) => ({ replace: async (refId, entry) => void (await sound.replace(refId, entry)) as never }),
