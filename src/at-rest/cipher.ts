@@ -1,36 +1,44 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import type { Envelope } from "./envelope.js";
 
 const ALGORITHM = "aes-256-gcm";
 const IV_BYTES = 12;
-const TAG_BYTES = 16;
+const TAG = { authTagLength: 16 };
 
 /** What goes into an envelope beside the name of the key. */
 export type Encrypted = Omit<Envelope, "keyId">;
 
-/** Encrypts a text under a fresh random iv, bound to what `boundTo` says. */
-export function encrypt(text: string, key: KeyObject, boundTo: string): Encrypted {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(boundTo));
-  const data = cipher.update(text, "utf8").toString("base64");
-  cipher.final(); // empty: this mode keeps nothing back
-  return { iv: iv.toString("base64"), tag: cipher.getAuthTag().toString("base64"), data };
-}
+/** A key of AES-256-GCM, which whoever prints it does not see. */
+export class Key {
+  readonly #secret: KeyObject;
 
-/** The text, or `undefined` when the key is another one, or anything was changed. */
-export function decrypt(encrypted: Encrypted, key: KeyObject, boundTo: string): string | undefined {
-  const decipher = createDecipheriv(ALGORITHM, key, Buffer.from(encrypted.iv, "base64"), {
-    authTagLength: TAG_BYTES,
-  });
-  decipher.setAAD(Buffer.from(boundTo));
-  decipher.setAuthTag(Buffer.from(encrypted.tag, "base64"));
-  const text = decipher.update(Buffer.from(encrypted.data, "base64"));
-  return isAuthentic(decipher) ? text.toString("utf8") : undefined;
+  /** Copies the 32 bytes. */
+  constructor(bytes: Uint8Array) {
+    this.#secret = createSecretKey(bytes);
+  }
+
+  /** Encrypts a text under a fresh random iv, bound to what `boundTo` says. */
+  encrypt(text: string, boundTo: string): Encrypted {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv(ALGORITHM, this.#secret, iv, TAG);
+    cipher.setAAD(Buffer.from(boundTo));
+    const data = cipher.update(text, "utf8").toString("base64");
+    cipher.final(); // empty: this mode keeps nothing back
+    return { iv: iv.toString("base64"), tag: cipher.getAuthTag().toString("base64"), data };
+  }
+
+  /** The text, or `undefined` when it was encrypted with another key, or anything was changed. */
+  decrypt({ iv, tag, data }: Encrypted, boundTo: string): string | undefined {
+    const decipher = createDecipheriv(ALGORITHM, this.#secret, Buffer.from(iv, "base64"), TAG);
+    decipher.setAAD(Buffer.from(boundTo));
+    decipher.setAuthTag(Buffer.from(tag, "base64"));
+    const text = decipher.update(Buffer.from(data, "base64"));
+    return isAuthentic(decipher) ? text.toString("utf8") : undefined;
+  }
 }
 
 /** Until `final` has agreed, what came out may be anybody's text. */
-function isAuthentic(decipher: { final(): Buffer }): boolean {
+function isAuthentic(decipher: { final(): unknown }): boolean {
   try {
     decipher.final();
     return true;

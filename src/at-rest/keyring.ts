@@ -1,5 +1,5 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
 import { ConfigurationError } from "../errors.js";
+import { Key } from "./cipher.js";
 import { isKeyId } from "./envelope.js";
 
 /** A key: 32 bytes, or the base64 text of 32 bytes. */
@@ -8,11 +8,11 @@ export type KeyMaterial = Uint8Array | string;
 /** Keys by name: each reads, the current one writes. Shows none of them, whoever prints it. */
 export interface Keyring {
   readonly current: string;
-  readonly currentKey: KeyObject;
+  readonly currentKey: Key;
   /** Whether entries that are not encrypted are read as well. */
   readonly acceptPlaintext: boolean;
   /** The key of a name, or `undefined`. */
-  find(keyId: string): KeyObject | undefined;
+  find(keyId: string): Key | undefined;
 }
 
 /**
@@ -23,8 +23,8 @@ export interface Keyring {
 export function readKeys(
   keys: Iterable<readonly [keyId: string, key: unknown]>,
   option: string,
-): Map<string, KeyObject> {
-  const read = new Map<string, KeyObject>();
+): Map<string, Key> {
+  const read = new Map<string, Key>();
   for (const [keyId, key] of keys) {
     if (!isKeyId(keyId))
       throw new ConfigurationError(
@@ -37,7 +37,7 @@ export function readKeys(
         `${option}["${shorten(keyId)}"]`,
         "must be 32 bytes, or base64 of 32 bytes",
       );
-    read.set(keyId, createSecretKey(bytes));
+    read.set(keyId, new Key(bytes));
   }
   return read;
 }

@@ -4,7 +4,6 @@ import type { Logger } from "../logger.js";
 import { maskReference } from "../mask.js";
 import { canonicalHead, wholeMs } from "./canonical.js";
 import { damageOf, withChecksum } from "./checksum.js";
-import { decrypt, encrypt } from "./cipher.js";
 import { isEnvelope, readEnvelope, writeEnvelope } from "./envelope.js";
 import type { Keyring } from "./keyring.js";
 
@@ -72,7 +71,7 @@ function isEncrypted({ json, metadata }: Entry): boolean {
 }
 
 function encryptEntry(refId: string, entry: Entry, { current, currentKey }: Keyring): Entry {
-  const encrypted = encrypt(entry.json, currentKey, canonicalHead(refId, entry));
+  const encrypted = currentKey.encrypt(entry.json, canonicalHead(refId, entry));
   const json = writeEnvelope({ keyId: current, ...encrypted });
   return { ...entry, json, metadata: { ...entry.metadata, atRest: { storedSize: json.length } } };
 }
@@ -83,7 +82,7 @@ function decryptEntry(refId: string, stored: Entry, keyring: Keyring | undefined
     throw new DecryptionError(refId, "its encrypted value was changed in the store.");
   const key = keyring?.find(envelope.keyId);
   if (key === undefined) throw new DecryptionError(refId, missingKey(envelope.keyId, keyring));
-  const json = decrypt(envelope, key, canonicalHead(refId, stored));
+  const json = key.decrypt(envelope, canonicalHead(refId, stored));
   if (json === undefined) throw new DecryptionError(refId, wrongKeyOrChanged(envelope.keyId));
   return { ...withoutNote(stored), json };
 }
