@@ -11,11 +11,18 @@ const HAS_ESCAPED = new RegExp(ESCAPED, "u");
 export function encodeId(id: string): string {
   if (!HAS_ESCAPED.test(id)) return id;
   return id.replace(ESCAPED, (character) =>
-    Buffer.from(character).reduce(
+    bytesOf(character).reduce(
       (text, byte) => `${text}%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
       "",
     ),
   );
+}
+
+/** In UTF-8; half of a surrogate pair, which UTF-8 would make U+FFFD, as bytes that nothing decodes. */
+function bytesOf(character: string): Uint8Array {
+  const code = character.charCodeAt(0);
+  if (character.length > 1 || code < 0xd800 || code > 0xdfff) return Buffer.from(character);
+  return Uint8Array.of(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
 }
 
 /** The text form that policies list: `type:id`, with nothing behind the colon for an anonymous actor. */

@@ -35,6 +35,7 @@ export function scopesOf(namespace: string): readonly Scope[] {
   for (let at = 0; at < parts.length; at += 2) {
     const kind = parts[at];
     if (!isReserved(kind)) break;
+    if (kind === "session") return [...scopes, { kind, id: parts.slice(at + 1).join(":") }]; // no part can follow
     scopes.push({ kind, id: parts[at + 1] ?? "" });
   }
   return scopes;
@@ -88,9 +89,9 @@ export function checkNamespace(namespace: unknown, option = "namespace"): string
   if (plainly(first) === PUBLIC_NAMESPACE && namespace !== PUBLIC_NAMESPACE)
     return refuse("looks like public, which is written in exactly this way and has no parts");
   if (scopesOf(namespace).some(({ id }) => !isId(decodeId(id)) || id !== encodeId(decodeId(id))))
-    return refuse("needs an id behind each of user:, agent:, session:, org: and shared:, percent-encoded");
-  if (first === "session" && namespace.split(":").length > 2)
-    return refuse("is session:<id> and nothing behind it");
+    return refuse(
+      "needs an id behind each of user:, agent:, org:, shared: and session:, percent-encoded, and nothing behind a session's",
+    );
   return namespace;
 }
 
@@ -106,7 +107,7 @@ function firstPart(namespace: string): string {
 /** What a person takes a word for: without blanks and what cannot be seen, in small letters, of one width. */
 function plainly(word: string): string {
   return word
-    .normalize("NFKC")
+    .normalize("NFKD")
     .replace(/[\p{Z}\p{Cf}\p{Mn}]/gu, "")
     .toLowerCase();
 }

@@ -31,9 +31,9 @@ export function fillTemplate(template: string, actor: Actor, option: string): st
   });
 }
 
-function factAbout(name: string, actor: Actor): string | undefined {
-  const { claims = {} } = actor;
-  if (Object.hasOwn(claims, name)) return claims[name];
-  if (name === "session_id") return actor.sessionId;
-  return name === "user_id" || name === "agent_id" ? actor.id : undefined;
+/** Who it is comes first: no claim stands for the identity that was verified. */
+function factAbout(name: string, { id, sessionId, claims = {} }: Actor): string | undefined {
+  if (name === "user_id" || name === "agent_id") return id;
+  if (name === "session_id") return sessionId;
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
