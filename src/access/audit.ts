@@ -96,10 +96,13 @@ export class AuditLog {
   }
 
   #call(record: AuditRecord): void {
-    try {
-      this.#hook(record);
-    } catch (error) {
+    const fail = (error: unknown) =>
       this.#logger.error(`The audit function failed: ${error instanceof Error ? error.name : "unknown"}`);
+    try {
+      const outcome: unknown = this.#hook(record);
+      if (outcome instanceof Promise) outcome.catch(fail); // the types let an asynchronous function pass
+    } catch (error) {
+      fail(error);
     }
   }
 }

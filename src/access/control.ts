@@ -59,7 +59,7 @@ export class Questions {
   readonly #isMember: AsyncMembership | undefined;
   readonly #audit: AuditLog | undefined;
   readonly #start: number;
-  #known: Map<string, boolean> | undefined;
+  #known: Map<string, boolean | Promise<unknown>> | undefined;
 
   constructor(actor: Actor, isMember: AsyncMembership | undefined, audit: AuditLog | undefined) {
     this.actor = actor;
@@ -121,20 +121,24 @@ export class Questions {
     return decision as Decision;
   }
 
-  /** Asks about the groups that are not known yet; `undefined` where there is nothing to ask. */
+  /** Asks about the groups that are not known yet; `undefined` where there is nothing to wait for. */
   #learnGroups(guarded: Guarded): Promise<unknown> | undefined {
     const ask = this.#isMember;
     if (ask === undefined || this.actor.type === "system") return undefined;
-    const groups = allScopesOf(guarded).map(groupOf);
-    const unknown = groups.filter((group) => group !== undefined && this.#known?.has(keyOf(group)) !== true);
-    if (unknown.length === 0) return undefined;
+    const groups = allScopesOf(guarded).flatMap((scope) => groupOf(scope) ?? []);
+    const pending = groups.map((group) => this.#askOnce(group, ask)).filter((answer) => answer !== undefined);
+    return pending.length === 0 ? undefined : Promise.all(pending);
+  }
+
+  /** The answer to come, also to who asked meanwhile; `undefined` once it is known. */
+  #askOnce(group: Group, ask: AsyncMembership): Promise<unknown> | undefined {
     this.#known ??= new Map();
-    return Promise.all(
-      (unknown as Group[]).map(async (group) => {
-        const isMember = await ask(this.actor, group);
-        this.#known?.set(keyOf(group), isMember);
-      }),
-    );
+    const known = this.#known;
+    const key = keyOf(group);
+    const answer = known.get(key) ?? ask(this.actor, group).then((isMember) => known.set(key, isMember));
+    if (typeof answer === "boolean") return undefined;
+    known.set(key, answer);
+    return answer;
   }
 }
 
