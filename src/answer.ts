@@ -101,8 +101,21 @@ export interface AnswerRequest {
  */
 export function makeAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
   const answer = chooseAnswer<T>(result, request);
-  answers.add(answer);
+  answers.set(answer, { result, request });
   return answer;
+}
+
+/**
+ * The same answer for another caller, who may see more of the value or less. It is made again of the value: what a
+ * tool has put into the one at hand stays there.
+ */
+export async function answerAgain(
+  answer: Answer,
+  mayRead: (result: Result) => boolean | Promise<boolean>,
+): Promise<Answer> {
+  const made = answers.get(answer);
+  if (made === undefined) return answer;
+  return makeAnswer(made.result, { ...made.request, mayRead: await mayRead(made.result) });
 }
 
 /** Tells whether a value is an answer that this process made, and not a tool's own data of the same look. */
@@ -110,7 +123,8 @@ export function isAnswer(value: unknown): value is Answer {
   return typeof value === "object" && value !== null && answers.has(value);
 }
 
-const answers = new WeakSet<object>();
+/** What answers were made of. */
+const answers = new WeakMap<object, { readonly result: Result; readonly request: AnswerRequest }>();
 
 /** Tells by its look whether a value is an answer that does not hold all of its value; it may have been copied. */
 export function isBoundedAnswer(value: unknown): boolean {

@@ -33,6 +33,8 @@ interface Running {
   readonly questions: Questions;
   readonly usage: Usage;
   readonly place: Place;
+  /** What the call around this one has used. */
+  readonly outer: Usage | undefined;
 }
 
 /**
@@ -86,14 +88,15 @@ export class CachedFunction {
    * {@link RefCacheError}s of the cache's own.
    */
   async call(call: Call): Promise<Answer> {
-    const usage = new Usage(currentActor() ?? ANONYMOUS_AGENT, currentUsage());
+    const outer = currentUsage();
+    const usage = new Usage(currentActor() ?? ANONYMOUS_AGENT, outer);
     const questions = this.#store.questionsOf(usage.caller);
     const place = this.#placement.of(usage.caller);
-    const running = { call, questions, usage, place };
+    const running = { call, questions, usage, place, outer };
     const result = await runCall(usage, () => this.#resultOf(running));
     const { entry, refId } = result;
     const mayRead = await questions.permits("answer", entry, refId ?? undefined);
-    if (mayRead) currentUsage()?.add(entry);
+    if (mayRead) outer?.add(entry);
     return makeAnswer(result, { ...this.#request(place), mayRead });
   }
 
@@ -125,7 +128,8 @@ export class CachedFunction {
   }
 
   /** Puts values where references are, and validates the first parameter where the call asks for it. */
-  async #prepare({ call, questions, usage }: Running): Promise<Prepared> {
+  async #prepare(running: Running): Promise<Prepared> {
+    const { call, questions } = running;
     if (this.resolveRefs === false) return { params: call.params, missing: [] };
     let missing: readonly string[] = [];
     try {
@@ -137,7 +141,7 @@ export class CachedFunction {
     } catch (error) {
       if (error instanceof StoreError) throw error;
       if (missing.length > 0) throw new ReferenceUnavailableError();
-      throw (await questions.mayReadAll(usage)) ? error : new HiddenArgumentError();
+      throw await this.#told(error, running, () => new HiddenArgumentError());
     }
   }
 
@@ -204,12 +208,23 @@ export class CachedFunction {
     return Boolean(this.#options.declassify) && usage.policies.length > 0;
   }
 
-  /** What the function threw may quote what it used; so it is told to those only who may READ all of that. */
-  async #asSeen(error: unknown, { call, questions, usage }: Running): Promise<unknown> {
-    const { cause, usage: used } = error instanceof RunFailure ? error : { cause: error, usage };
-    if (cause === error && error instanceof StoreError) return error;
-    const mayRead = (await questions.mayReadAll(usage)) && (await questions.mayReadAll(used));
-    return mayRead ? cause : hideFailure(cause, this.#toolOf(call), this.#cache);
+  /** What the function threw may quote what it used, and what it was about to return. */
+  async #asSeen(error: unknown, running: Running): Promise<unknown> {
+    const { call, usage, place } = running;
+    if (error instanceof StoreError) return error;
+    const hide = () =>
+      hideFailure(error instanceof RunFailure ? error.cause : error, this.#toolOf(call), this.#cache);
+    if (!(error instanceof RunFailure)) return this.#told(error, running, hide);
+    usage.include(error.usage);
+    usage.add(place);
+    return this.#told(error.cause, running, hide);
+  }
+
+  /** Tells an error to those only who may READ all that it may quote; what they make of it is then made of that. */
+  async #told(error: unknown, { questions, usage, outer }: Running, hide: () => Error): Promise<unknown> {
+    if (!(await questions.mayReadAll(usage))) return hide();
+    outer?.include(usage);
+    return error;
   }
 
   #toolOf(call: Call): string {

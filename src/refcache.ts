@@ -5,7 +5,7 @@ import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import { Usage } from "./access/usage.js";
-import { type Answer, isAnswer, makeAnswer } from "./answer.js";
+import { type Answer, answerAgain, isAnswer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
 import { hasHeads } from "./backends/backend.js";
 import { CachedFunction } from "./cached.js";
@@ -256,17 +256,20 @@ export class RefCache {
    * @throws {HiddenResultError} | {HiddenFailureError} in place of what is withheld; else what `run` throws.
    */
   async callAs<T>(actor: Actor, run: () => T | Promise<T>, tool = run.name): Promise<T> {
-    const usage = new Usage(checkActor(actor, "actor"));
+    const outer = currentUsage();
+    const usage = new Usage(checkActor(actor, "actor"), outer);
     const questions = this.#store.questionsOf(usage.caller);
+    let result: T;
     try {
-      const result = await runCall(usage, run);
-      if (!isAnswer(result) && !(await questions.mayReadAll(usage))) throw new HiddenResultError();
-      currentUsage()?.include(usage);
-      return result;
+      result = await runCall(usage, run);
     } catch (error) {
-      if (error instanceof HiddenResultError || (await questions.mayReadAll(usage))) throw error;
-      throw hideFailure(error, tool, this.#options);
+      if (!(await questions.mayReadAll(usage))) throw hideFailure(error, tool, this.#options);
+      outer?.include(usage);
+      throw error;
     }
+    if (!(await questions.mayReadAll(usage))) return (await this.#answerTo(questions, result)) as T;
+    outer?.include(usage);
+    return result;
   }
 
   /**
@@ -284,6 +287,16 @@ export class RefCache {
   /** Releases the backend's connections, files and timers. */
   async close(): Promise<void> {
     await this.#options.backend.close();
+  }
+
+  /** Of what a tool returned, that which may be told to one who may not READ all that it used: an answer, made for them. */
+  async #answerTo(questions: Questions, result: unknown): Promise<Answer> {
+    if (!isAnswer(result)) throw new HiddenResultError();
+    return answerAgain(result, async ({ refId, entry }) => {
+      const mayRead = await questions.permits("answer", entry, refId ?? undefined);
+      if (mayRead) currentUsage()?.add(entry);
+      return mayRead;
+    });
   }
 
   /** The server itself may do this with what it cannot read, too. */
