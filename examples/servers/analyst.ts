@@ -2,6 +2,7 @@ import { FastMCP } from "fastmcp";
 import type { RefCache } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 import { z } from "zod";
+import type { Access } from "./access.js";
 import { listingParameters, listReferences } from "./listing.js";
 import { stderrLogger } from "./logger.js";
 import { AGGREGATE_OPERATIONS, aggregate } from "./maths/aggregate.js";
@@ -35,7 +36,10 @@ const sample = z.object({
 });
 
 /** A server that works on numbers, its own and other servers'. Its tools are methods of a class. */
-export function createAnalyst(cache: RefCache): FastMCP {
+export function createAnalyst(
+  cache: RefCache,
+  { authenticate, actor }: Access,
+): FastMCP<Record<string, unknown>> {
   class Tools {
     @cache.cached("statistics")
     async analyze({ data }: z.output<typeof analysis>) {
@@ -54,8 +58,9 @@ export function createAnalyst(cache: RefCache): FastMCP {
   }
 
   const server = withRefCache(
-    new FastMCP({ name: "Analyst", version: "1.0.0", logger: stderrLogger }),
+    new FastMCP({ name: "Analyst", version: "1.0.0", logger: stderrLogger, authenticate }),
     cache,
+    { actor },
   );
   const tools = new Tools();
 

@@ -2,6 +2,7 @@ import { FastMCP } from "fastmcp";
 import type { RefCache } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 import { z } from "zod";
+import type { Access } from "./access.js";
 import { listingParameters, listReferences } from "./listing.js";
 import { stderrLogger } from "./logger.js";
 import { calculate } from "./maths/expression.js";
@@ -27,10 +28,14 @@ const sequenceParameters = z
   });
 
 /** A server that computes numbers. Its tools are plain functions behind `cache.cached`. */
-export function createCalculator(cache: RefCache): FastMCP {
+export function createCalculator(
+  cache: RefCache,
+  { authenticate, actor }: Access,
+): FastMCP<Record<string, unknown>> {
   const server = withRefCache(
-    new FastMCP({ name: "Calculator", version: "1.0.0", logger: stderrLogger }),
+    new FastMCP({ name: "Calculator", version: "1.0.0", logger: stderrLogger, authenticate }),
     cache,
+    { actor },
   );
 
   server.addTool({

@@ -1,5 +1,6 @@
 import type { FastMCP } from "fastmcp";
 import { type CacheBackend, RefCache } from "mcp-refcache";
+import { anybodyFrom } from "./access.js";
 import { createAnalyst } from "./analyst.js";
 import { createCalculator } from "./calculator.js";
 import { readSettings, type Settings } from "./settings.js";
@@ -12,7 +13,7 @@ const cache = new RefCache({
   backend: await openBackend(settings),
   maxSize: 300, // a glimpse is enough where the values are numbers
 });
-const server = SERVERS[settings.server](cache);
+const server = SERVERS[settings.server](cache, anybodyFrom(settings.allowedHosts));
 stopOn("SIGTERM", "SIGINT");
 await start(server, settings);
 
@@ -35,12 +36,15 @@ async function openBackend({ backend }: Settings): Promise<CacheBackend> {
   return new SqliteBackend();
 }
 
-async function start(server: FastMCP, { transport, host, port }: Settings): Promise<void> {
+async function start(
+  server: FastMCP<Record<string, unknown>>,
+  { transport, host, port }: Settings,
+): Promise<void> {
   if (transport === "stdio") {
     process.stdin.once("end", () => void stop()); // its client is gone
     return server.start({ transportType: "stdio" });
   }
-  // Without CORS headers, no web page can talk to the server.
+  // Without CORS headers, no web page gets to read an answer.
   await server.start({
     transportType: "httpStream",
     httpStream: { host, port, stateless: true, cors: false },

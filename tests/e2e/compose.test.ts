@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { LOCAL_HOSTS } from "../../examples/servers/allowed-hosts.js";
 import { readSettings } from "../../examples/servers/settings.js";
 import { redisOptionsFromEnvironment } from "../../src/config.js";
 import { composeFile, environmentOf, readCompose } from "./compose.js";
@@ -15,8 +16,15 @@ const servers = [
 
 describe.each(servers)("compose.yaml: %s", (name, service, port) => {
   test("has a command that the server understands, on the published port", () => {
-    const settings = readSettings(service.command, {});
-    expect(settings).toEqual({ server: name, transport: "http", backend: "redis", host: "0.0.0.0", port });
+    const settings = readSettings(service.command, environmentOf(service, { VALKEY_PASSWORD: "secret" }));
+    expect(settings).toEqual({
+      server: name,
+      transport: "http",
+      backend: "redis",
+      host: "0.0.0.0",
+      port,
+      allowedHosts: LOCAL_HOSTS,
+    });
     expect(service.ports).toEqual([`127.0.0.1:${port}:${port}`]);
     expect(dockerfile).toMatch(new RegExp(`^EXPOSE .*\\b${port}\\b`, "m"));
   });
@@ -24,6 +32,11 @@ describe.each(servers)("compose.yaml: %s", (name, service, port) => {
   test("finds Valkey through the environment that the package reads", () => {
     const env = environmentOf(service, { VALKEY_PASSWORD: "secret" });
     expect(redisOptionsFromEnvironment(env)).toEqual({ host: "valkey", password: "secret" });
+  });
+
+  test("answers to the hosts that ALLOWED_HOSTS names", () => {
+    const env = environmentOf(service, { VALKEY_PASSWORD: "secret", ALLOWED_HOSTS: "a.example, b.example" });
+    expect(readSettings(service.command, env).allowedHosts).toEqual(["a.example", "b.example"]);
   });
 
   test("is asked for its health where FastMCP answers", () => {
@@ -60,7 +73,7 @@ describe("compose.yaml: Valkey", () => {
     for (const service of Object.values(compose.services)) {
       expect(() => environmentOf(service, {})).toThrow("VALKEY_PASSWORD");
     }
-    expect(composeFile("compose.yaml").match(/\$\{[^}]*\}/g)).toEqual(
+    expect(composeFile("compose.yaml").match(/\$\{VALKEY[^}]*\}/g)).toEqual(
       Array(2).fill(expect.stringMatching(/^\$\{VALKEY_PASSWORD:\?Set VALKEY_PASSWORD,/)),
     );
   });

@@ -43,8 +43,8 @@ export function environmentOf(
   variables: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const fill = (text: string) =>
-    text.replace(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => {
-      const value = variables[name];
+    text.replace(/\$\{(\w+):([-?])([^}]*)\}/g, (_, name: string, kind: string, rest: string) => {
+      const value = variables[name] ?? (kind === "-" ? rest : undefined);
       if (value === undefined) throw new Error(`compose.yaml wants ${name}`);
       return value;
     });
