@@ -164,19 +164,17 @@ describe("over HTTP", () => {
 
   keepsSalaries(() => ({ users, recording, dbPath }));
 
-  test.each([{}, { authorization: "Bearer c-token" }, { authorization: "a-token" }])(
-    "nobody else gets in: %j",
-    async (headers) => {
-      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
-      const accept = "application/json, text/event-stream";
-      const sent = {
-        method: "POST",
-        headers: { ...headers, accept, "content-type": "application/json" },
-        body,
-      };
-      expect(await fetch(`http://127.0.0.1:${port}/mcp`, sent)).toMatchObject({ status: 401 });
-    },
-  );
+  test.each([
+    [401, {}],
+    [401, { authorization: "Bearer c-token" }],
+    [401, { authorization: "a-token" }],
+    [403, { authorization: "Bearer a-token", origin: "https://evil.example" }],
+  ])("nobody else gets in: %i for %j", async (status, headers) => {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
+    const common = { accept: "application/json, text/event-stream", "content-type": "application/json" };
+    const sent = { method: "POST", headers: { ...common, ...headers }, body };
+    expect(await fetch(`http://127.0.0.1:${port}/mcp`, sent)).toMatchObject({ status });
+  });
 });
 
 test("the demo ends with 0, says that no salary was printed, and leaves nothing behind", async () => {
