@@ -112,6 +112,7 @@ describe("the /sse route, which FastMCP always offers", () => {
       alice.call(1, "own", { n: 1 }),
       alice.call(2, "by_session", { n: 2 }),
       alice.call(3, "bound", { n: 3 }),
+      alice.call(4, "room", { n: 4 }),
     ]);
     for (const answer of made) expect(answer).toContain(canaryOf("alice"));
     const refIds = made.map((answer) => /notes:[a-f0-9]{32}/.exec(answer)?.[0]);
@@ -122,6 +123,7 @@ describe("the /sse route, which FastMCP always offers", () => {
       expect(await bob.call(20 + at, "use", { notes: [refId] })).toContain("unknown, expired");
     }
     expect(await bob.call(30, "bound", { n: 3 })).toContain(noteOf("bob", 3).text);
+    expect(await bob.call(32, "room", { n: 4 })).toContain(noteOf("bob", 4).text);
     expect(await bob.call(31, "by_session", { n: 2 })).toContain(noteOf("bob", 2).text);
     expect(bob.text).not.toContain(canaryOf("alice"));
     expect(alice.text).not.toContain(canaryOf("bob"));

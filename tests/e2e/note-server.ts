@@ -50,8 +50,10 @@ function makeNoteServer(cache: RefCache, isStateless: boolean): FastMCP<Session>
     });
   tool("own", "notes");
   tool("by_user", "user:{user_id}");
-  tool("by_session", "session:{session_id}");
   tool("bound", "bound", { sessionScoped: true });
+  // Here nothing but the session keeps users apart.
+  tool("by_session", "session:{session_id}", { scope: "shared" });
+  tool("room", "rooms", { scope: "shared", sessionScoped: true });
   server.addTool({
     name: "shared",
     parameters: note,

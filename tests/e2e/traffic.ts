@@ -5,7 +5,7 @@ import { canaryOf, noteOf } from "./note-server.js";
 const UNAVAILABLE = "This reference is unknown, expired, or not available to you.";
 const AT_ONCE = 16;
 const NOTES = 40;
-const MAKING = ["own", "by_user", "by_session", "bound"] as const;
+const MAKING = ["own", "by_user", "bound", "by_session", "room"] as const;
 type Making = (typeof MAKING)[number];
 
 /** A note that a user made. */
@@ -48,7 +48,7 @@ export class User {
 }
 
 function isOfSession({ making }: Held): boolean {
-  return making === "by_session" || making === "bound";
+  return making !== "own" && making !== "by_user";
 }
 
 /** Random calls of two users who try to get at each other's notes. Each call checks what came of it. */
