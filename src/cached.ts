@@ -103,7 +103,8 @@ export class CachedFunction {
   async #resultOf(running: Running): Promise<Result> {
     const { call, questions, usage, place } = running;
     const mayReadArguments = await questions.mayReadAll(usage);
-    const prepared = await this.#prepare(running);
+    const { params, missing } = await this.#prepare(running);
+    const prepared = { params: call.finish?.(params) ?? params, missing };
     try {
       const isNamed =
         mayReadArguments && (this.#options.key === undefined || (await questions.mayReadAll(usage)));

@@ -40,6 +40,8 @@ export interface Call {
   readonly keyed?: number | undefined;
   /** Checks the first argument once its references are resolved; throws what the caller shall see. */
   readonly validate?: ((resolved: unknown) => unknown) | undefined;
+  /** Makes of the parameters what the function gets, in the course of the call, once references are resolved. */
+  readonly finish?: ((params: readonly unknown[]) => readonly unknown[]) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

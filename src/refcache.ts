@@ -272,6 +272,11 @@ export class RefCache {
     return result;
   }
 
+  /** Tells whether the caller of a call may READ all that it has used so far, and so may be told what its tool says. */
+  async mayTell(usage: Usage): Promise<boolean> {
+    return this.#store.questionsOf(usage.caller).mayReadAll(usage);
+  }
+
   /**
    * Writes every entry of the store, whichever server's, under the current key: those under another key, and with
    * `plaintext` those that are not encrypted. Reference, expiry and policy stay. Meant for the server's own code.

@@ -7,6 +7,7 @@ import { ConfigurationError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
 import { type IdentifyActor, identify, type WhoIs } from "./identity.js";
 import { refCacheInstructions } from "./instructions.js";
+import { quietContext } from "./quiet-context.js";
 import { addReferenceTemplate, getCachedResult } from "./reading.js";
 import { type FormatIssues, toErrorResult, toResult } from "./results.js";
 import { describeRetention } from "./retention.js";
@@ -93,7 +94,8 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
 
   #wrapPlain(tool: Tool<T>): Tool<T> {
     const execute = this.#asCaller(tool, async (args, context, actor) => {
-      const run = async (): Promise<unknown> => tool.execute(args, context);
+      const run = async (): Promise<unknown> =>
+        tool.execute(args, quietContext(context, this.#cache, tool.name));
       const result = await this.#cache.callAs(actor, run, tool.name);
       return isAnswer(result) ? toResult(result, false) : result;
     });
@@ -109,7 +111,12 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
     const hasOutputSchema = tool.outputSchema !== undefined;
     const execute = this.#asCaller(tool, async (args, context, actor) => {
       const pending = letting?.isPending(args) === true ? { validate: letting.validate } : {};
-      const call = { self, params: [args, context], keyed: 1, tool: tool.name, signal: context.signal };
+      const finish = ([first, ...rest]: readonly unknown[]) => [
+        first,
+        ...rest.map((parameter) => quietContext(parameter, this.#cache, tool.name)),
+      ];
+      const { signal } = context;
+      const call = { self, params: [args, context], keyed: 1, tool: tool.name, finish, signal };
       const answer = await runAs(actor, () => cached.call({ ...call, ...pending }));
       return toResult(answer, hasOutputSchema);
     });
