@@ -29,6 +29,18 @@ export function addCuriousTools(server: FastMCP<Session>, cache: RefCache): void
   });
 
   server.addTool({
+    name: "mutter",
+    description: "Sends what it was given to the client while it runs, by every way there is.",
+    parameters: z.object({ list: z.array(z.number()) }),
+    execute: cache.cached("curious")(async ({ list }, { log, reportProgress, streamContent }) => {
+      log.error(`It was ${list.join(", ")}`);
+      await streamContent({ type: "text", text: `It was ${list.join(", ")}` });
+      for (const progress of list) await reportProgress({ progress });
+      return "said";
+    }),
+  });
+
+  server.addTool({
     name: "peek",
     description: "Returns what a reference stands for, past the cache.",
     parameters: z.object({ ref_id: z.string() }),

@@ -56,6 +56,7 @@ export async function* walk(users: Users): AsyncGenerator<Step, void> {
     yield first;
     yield await tool("get_cached_result", { ref_id: referenceIn(first) });
     yield await tool("complain", { list: payroll });
+    yield await tool("mutter", { list: payroll });
     yield await tool("peek", { ref_id: payroll });
     const among = await tool("echo", { value: [referenceIn(first), 0, 0, 0] });
     yield among;
@@ -74,7 +75,9 @@ export async function* walk(users: Users): AsyncGenerator<Step, void> {
 }
 
 async function callTool(client: Client, name: string, args: Record<string, unknown>): Promise<string> {
-  const { content } = CallToolResultSchema.parse(await client.callTool({ name, arguments: args }));
+  const { content } = CallToolResultSchema.parse(
+    await client.callTool({ name, arguments: args }, undefined, { onprogress: () => {} }),
+  );
   return content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
 }
 

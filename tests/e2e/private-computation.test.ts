@@ -26,6 +26,7 @@ const EXPECTED: Readonly<Record<keyof Users, Readonly<Record<string, RegExp>>>> 
     echo: /"message":"You may not see this value\./,
     first: /"message":"You may not see this value\./,
     complain: /^The tool failed after it used a value that you may not see/,
+    mutter: /"message":"You may not see this value\./,
     peek: /^The tool used a value that you may not see, so what it returned is withheld/,
   },
   bob: {
@@ -60,6 +61,7 @@ function keepsSalaries(running: () => { users: Users; recording: Recording; dbPa
     }
     expect(steps.filter(({ text }) => text.includes(MEAN))).toEqual([steps[1]]);
     expect(recording.text).toContain(MEAN); // what crosses is being looked at
+    expect(recording.text).toContain('"method":"notifications/progress"'); // what is sent meanwhile as well
     expectNoSalary(recording.text);
   });
 
