@@ -12,7 +12,7 @@ const run = (command, args, cwd) =>
 
 const USE = `
 import assert from "node:assert/strict";
-import { MemoryBackend, RefCache } from "mcp-refcache";
+import { MemoryBackend, RefCache, SYSTEM } from "mcp-refcache";
 import { backendChecks } from "mcp-refcache/conformance";
 import { SqliteBackend } from "mcp-refcache/sqlite";
 import { RedisBackend } from "mcp-refcache/redis";
@@ -21,7 +21,7 @@ import { withRefCache } from "mcp-refcache/fastmcp";
 const cache = new RefCache({ name: "user" });
 const answer = await cache.cached("n")(async (n) => Array.from({ length: n }, (_, i) => i))(5000);
 assert.equal(answer.total_items, 5000);
-assert.equal((await cache.resolve(answer.ref_id)).length, 5000);
+assert.equal((await cache.resolve(answer.ref_id, { actor: SYSTEM })).length, 5000);
 assert.equal(typeof withRefCache, "function");
 const missing = async (make, peer) =>
   assert.rejects(async () => (await make()).get("a:00000000"), (error) => error.code === "peer_dependency" && error.message.includes("npm install " + peer));
