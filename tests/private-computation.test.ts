@@ -283,7 +283,7 @@ describe("whatever chain of tools lies between,", () => {
         expect(world.madeOf(world.logger.lines.join("\n"))).toEqual([]);
         await world.backend.close();
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   }, 120_000);
 });
