@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Actor } from "./access/actor.js";
 import { AccessControl, type Questions } from "./access/control.js";
@@ -16,6 +17,9 @@ import { isReference, mintReference, type RefId } from "./reference.js";
 
 /** Namespaces whose clearing is remembered one by one; beyond, all are taken for cleared. */
 const MOST_NAMESPACES = 10_000;
+
+/** Entries between two turns left to other work, where the backend leaves none. */
+const ENTRIES_PER_TURN = 1000;
 
 /** What one entry may say of itself; the rest comes from its namespace. */
 export interface EntryOptions {
@@ -125,7 +129,27 @@ export class EntryStore {
 
   /** What is known of an entry, for the cache's own decisions. */
   async peek(refId: string): Promise<EntryHead | undefined> {
-    return ifReadable(() => this.#head(refId));
+    return ifReadable(() => this.head(refId));
+  }
+
+  /**
+   * The head of an entry, whoever asks.
+   * @throws {EntryUnreadableError}
+   */
+  async head(refId: string): Promise<EntryHead | undefined> {
+    return hasHeads(this.backend) ? this.backend.head(refId) : this.backend.get(refId);
+  }
+
+  /** The heads of exactly one namespace, or of all, whoever asks. Skips what is unreadable. */
+  async *heads(namespace?: string): AsyncGenerator<readonly [RefId, EntryHead], void> {
+    const { backend } = this;
+    if (hasHeads(backend)) return yield* backend.heads(namespace);
+    let visited = 0;
+    for await (const refId of backend.keys(namespace)) {
+      const entry = await ifReadable(() => backend.get(refId));
+      if (entry !== undefined) yield [refId, entry];
+      if (++visited % ENTRIES_PER_TURN === 0) await nextTurn();
+    }
   }
 
   /** An earlier result by its name, for the call that made it to answer with; one that cannot be read is none. */
@@ -160,12 +184,8 @@ export class EntryStore {
 
   /** Whose an unreadable entry is cannot be told, so only the server itself learns that there is one. */
   #look(refId: string, actor: Actor, whole: boolean): Promise<EntryHead | undefined> {
-    const look = () => (whole ? this.backend.get(refId) : this.#head(refId));
+    const look = () => (whole ? this.backend.get(refId) : this.head(refId));
     return actor.type === "system" ? look() : ifReadable(look);
-  }
-
-  async #head(refId: string): Promise<EntryHead | undefined> {
-    return hasHeads(this.backend) ? this.backend.head(refId) : this.backend.get(refId);
   }
 
   /** What is read now may be another entry than the one that was asked about. */

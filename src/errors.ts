@@ -105,6 +105,15 @@ export class PermissionDeniedError extends RefCacheError {
   }
 }
 
+/** Thrown when somebody who is no administrator asks for what only administrators may do. */
+export class AdministratorsOnlyError extends RefCacheError {
+  readonly code = "administrators_only";
+
+  constructor() {
+    super("Only administrators may do this.");
+  }
+}
+
 /** Thrown, before anything is stored, when a value cannot be held as JSON; names the path. */
 export class ValueNotStorableError extends RefCacheError {
   readonly code = "value_not_storable";

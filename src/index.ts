@@ -6,6 +6,13 @@ export { currentActor, runAs } from "./access/current.js";
 export type { Group } from "./access/namespace.js";
 export { Permission, type Permissions } from "./access/permission.js";
 export { DEFAULT_POLICY, ownedBy, type Policy, policies } from "./access/policy.js";
+export type {
+  AdministeredEntry,
+  AdministeredListOptions,
+  AdministeredPage,
+  Administration,
+  WalkOptions,
+} from "./administration.js";
 export {
   type Answer,
   type HiddenAnswer,
@@ -49,3 +56,4 @@ export {
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
+export type { NamespaceTotals, StoreStats, Totals } from "./store-tally.js";

@@ -5,19 +5,19 @@ import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import { Usage } from "./access/usage.js";
+import { Administration } from "./administration.js";
 import { type Answer, answerAgain, isAnswer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
-import { hasHeads } from "./backends/backend.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
 import type { Duration } from "./duration.js";
-import type { EntryHead } from "./entry/entry.js";
+import type { Entry, EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
 import {
+  AdministratorsOnlyError,
   ConfigurationError,
-  EntryUnreadableError,
   HiddenResultError,
   PermissionDeniedError,
 } from "./errors.js";
@@ -170,25 +170,9 @@ export class RefCache {
    */
   async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T>> {
     const questions = this.#questions(options);
-    const { preview, maxSize, page, pageSize } = options;
+    const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
-    const entry = await this.#store.read(refId, questions, "get");
-    const settings = this.#store.settings(entry.namespace);
-    const { limits, measure } = this.#options;
-    return makeAnswer<T>(
-      { refId, entry },
-      {
-        mayRead: true,
-        measure,
-        preview: preview ?? settings.preview,
-        maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
-        maxFullSize: options.full === true ? limits.maxFullSize : undefined,
-        page,
-        pageSize,
-        maxPageSize: limits.maxPageSize,
-        repeat: { page_size: pageSize, max_size: maxSize },
-      },
-    );
+    return this.#show<T>(refId, await this.#store.read(refId, questions, "get"), options);
   }
 
   /**
@@ -278,6 +262,22 @@ export class RefCache {
   }
 
   /**
+   * What an administrator may do, past every policy, each act on the audit record in the administrator's own name.
+   * @param isAdministrator what the server's own code has found out, from what it has verified.
+   * @throws {AdministratorsOnlyError} unless that is `true`; this is on record as well.
+   */
+  administer(actor: Actor, isAdministrator: boolean): Administration<GetOptions> {
+    const who = checkActor(actor, "actor");
+    if (isAdministrator !== true) {
+      this.#store.questionsOf(who).record("administer", NO_ADMINISTRATOR, null);
+      throw new AdministratorsOnlyError();
+    }
+    return new Administration(this.#store, who, (refId, entry, options: GetOptions) =>
+      this.#show(refId, entry, options),
+    );
+  }
+
+  /**
    * Writes every entry of the store, whichever server's, under the current key: those under another key, and with
    * `plaintext` those that are not encrypted. Reference, expiry and policy stay. Meant for the server's own code.
    * @throws {ConfigurationError} without `encryption`, or when the backend cannot replace; {StoreError} when the store fails.
@@ -304,6 +304,26 @@ export class RefCache {
     });
   }
 
+  #show<T>(refId: RefId, entry: Entry, options: GetOptions): Answer<T> {
+    const { preview, maxSize, page, pageSize } = options;
+    const settings = this.#store.settings(entry.namespace);
+    const { limits, measure } = this.#options;
+    return makeAnswer<T>(
+      { refId, entry },
+      {
+        mayRead: true,
+        measure,
+        preview: preview ?? settings.preview,
+        maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
+        maxFullSize: options.full === true ? limits.maxFullSize : undefined,
+        page,
+        pageSize,
+        maxPageSize: limits.maxPageSize,
+        repeat: { page_size: pageSize, max_size: maxSize },
+      },
+    );
+  }
+
   /** The server itself may do this with what it cannot read, too. */
   async #mayDoUnread(operation: "delete" | "exists", refId: RefId, questions: Questions): Promise<boolean> {
     if (!isReference(refId)) return false;
@@ -323,17 +343,8 @@ export class RefCache {
     questions: Questions,
     namespace?: string,
   ): AsyncGenerator<readonly [RefId, EntryHead], void> {
-    for await (const [refId, head] of this.#heads(namespace))
+    for await (const [refId, head] of this.#store.heads(namespace))
       if (await questions.permits(operation, head, refId)) yield [refId, head];
-  }
-
-  async *#heads(namespace?: string): AsyncGenerator<readonly [RefId, EntryHead], void> {
-    const { backend } = this.#store;
-    if (hasHeads(backend)) return yield* backend.heads(namespace);
-    for await (const refId of backend.keys(namespace)) {
-      const entry = await backend.get(refId).catch(skipUnreadable);
-      if (entry !== undefined) yield [refId, entry];
-    }
   }
 
   /** An actor that was looked up and not found must not become the server itself, nor may nobody in particular. */
@@ -368,6 +379,7 @@ export class RefCache {
   }
 }
 
+const NO_ADMINISTRATOR = { permitted: false, reason: "no_administrator" };
 const BY_SYSTEM = { permitted: true, reason: "system" };
 
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
@@ -377,9 +389,4 @@ const previewOptions = z.strictObject(previewShape);
 function toReference(refId: RefId, { namespace, createdAt, expiresAt, metadata }: EntryHead): Reference {
   const { toolName, totalItems, totalSize } = metadata;
   return { refId, namespace, createdAt, expiresAt, toolName, totalItems, bytes: totalSize };
-}
-
-function skipUnreadable(error: unknown): undefined {
-  if (error instanceof EntryUnreadableError) return undefined;
-  throw error;
 }
