@@ -5,6 +5,8 @@ import { isAnswer, isBoundedAnswer } from "../answer.js";
 import { type CachedTarget, cachedTarget } from "../decorate.js";
 import { ConfigurationError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
+import { AdminDoor, hideFromStrangers } from "./admin-door.js";
+import { type AdminToolsOptions, adminTools } from "./admin-tools.js";
 import { type IdentifyActor, identify, type WhoIs } from "./identity.js";
 import { refCacheInstructions } from "./instructions.js";
 import { quietContext } from "./quiet-context.js";
@@ -23,6 +25,8 @@ export interface WithRefCacheOptions<T extends FastMCPSessionAuth = FastMCPSessi
   readonly resources?: boolean | undefined;
   /** Add {@link refCacheInstructions} to the server's instructions. Default `true`. */
   readonly instructions?: boolean | undefined;
+  /** Add tools for administrators, which others do not see. Default: none. */
+  readonly adminTools?: AdminToolsOptions<T> | undefined;
 }
 
 const wrapped = new WeakMap<object, RefCache>();
@@ -45,13 +49,24 @@ export function withRefCache<T extends FastMCPSessionAuth>(
   const other = wrapped.get(server);
   if (other === cache) return server;
   if (other !== undefined) throw new ConfigurationError("cache", "this server has another RefCache already");
+  const door = options.adminTools && new AdminDoor(options.adminTools.allow, cache.logger);
   wrapped.set(server, cache);
   const whoIs: WhoIs<T> = (caller) => identify(caller, options.actor, cache.logger);
   if (options.tools !== false) server.addTool(getCachedResult(cache, whoIs));
   if (options.resources !== false) addReferenceTemplate(server, cache, whoIs);
   if (options.instructions !== false) addInstructions(server, cache);
+  if (door !== undefined) addAdminTools(server, adminTools(cache, whoIs, door), door);
   wrapAdding(server, new ToolWrapper(server, cache, whoIs));
   return server;
+}
+
+function addAdminTools<T extends FastMCPSessionAuth>(
+  server: FastMCP<T>,
+  tools: Tool<T>[],
+  door: AdminDoor<T>,
+): void {
+  server.addTools(tools);
+  hideFromStrangers(server, tools, door);
 }
 
 function addInstructions<T extends FastMCPSessionAuth>({ options }: FastMCP<T>, cache: RefCache): void {

@@ -2,21 +2,12 @@ import type { IncomingMessage } from "node:http";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { ClientCapabilities } from "@modelcontextprotocol/sdk/types.js";
-import { FastMCP, type FastMCPSessionAuth, type Logger } from "fastmcp";
+import type { FastMCP, FastMCPSessionAuth } from "fastmcp";
 import { onTestFinished } from "vitest";
+import { makeServer } from "./fastmcp-server.js";
 import { freePort } from "./redis-server.js";
 
-const silent = () => {};
-
-/** FastMCP's own logger writes to stdout. */
-export const quietLogger: Logger = { debug: silent, error: silent, info: silent, log: silent, warn: silent };
-
-/** A server that tests may add to. */
-export function makeServer<T extends FastMCPSessionAuth = FastMCPSessionAuth>(
-  options: Partial<ConstructorParameters<typeof FastMCP<T>>[0]> = {},
-): FastMCP<T> {
-  return new FastMCP<T>({ name: "Test", version: "1.0.0", logger: quietLogger, ...options });
-}
+export { makeServer, quietLogger } from "./fastmcp-server.js";
 
 /** How a test's server is served, and what its clients can do. */
 export interface ServeOptions {
