@@ -17,35 +17,38 @@ export function quietContext<C>(context: C, cache: RefCache, tool: string): C {
   if (typeof context !== "object" || context === null) return context;
   const gate = new Gate(cache, tool, currentUsage());
   const { streamContent, reportProgress, elicit, log } = context as unknown as AnyContext;
-  const own = Object.getOwnPropertyDescriptors(context);
-  const replaced = {
-    ...replacing(own, "streamContent", (content: never) => gate.pass(() => streamContent(content), ignore)),
-    ...replacing(own, "elicit", (...asked: Parameters<typeof elicit>) =>
+  return copyWith(context, {
+    streamContent: (content: never) => gate.pass(() => streamContent(content), ignore),
+    elicit: (...asked: Parameters<typeof elicit>) =>
       gate.pass(
         () => elicit(...asked),
         () => ({ action: "cancel" as const }),
       ),
-    ),
-    ...replacing(own, "reportProgress", steadyProgress(gate, reportProgress)),
-    ...replacing(own, "log", log && quietLog(gate, log)),
-  };
-  return Object.create(Object.getPrototypeOf(context), { ...own, ...replaced });
+    reportProgress: steadyProgress(gate, reportProgress),
+    log: log && quietLog(gate, log),
+  });
 }
 
-/** Replaces a member where there is one, and leaves it as it is in every other way. */
-function replacing(own: PropertyDescriptorMap, name: string, value: unknown): PropertyDescriptorMap {
-  if (own[name] === undefined) return {};
-  const { enumerable = true, configurable = true } = own[name];
-  return { [name]: { value, enumerable, configurable, writable: true } };
+/** A copy, prototype and getters included, in which some of the members that there are have other values. */
+function copyWith<T extends object>(original: T, values: Readonly<Record<string, unknown>>): T {
+  const copy = Object.create(Object.getPrototypeOf(original));
+  for (const name of Reflect.ownKeys(original)) {
+    const descriptor = Object.getOwnPropertyDescriptor(original, name) as PropertyDescriptor;
+    const { enumerable = false, configurable = false } = descriptor;
+    if (typeof name !== "string" || !Object.hasOwn(values, name))
+      Object.defineProperty(copy, name, descriptor);
+    else Object.defineProperty(copy, name, { value: values[name], enumerable, configurable, writable: true });
+  }
+  return copy;
 }
 
 function quietLog(gate: Gate, log: Log): Log {
-  const own = Object.getOwnPropertyDescriptors(log);
-  const quiet = (Object.keys(log) as (keyof Log)[]).map((level) => {
+  const levels = Object.keys(log) as (keyof Log)[];
+  const quiet = levels.map((level) => {
     const send: Log["info"] = log[level];
-    return replacing(own, level, (...said: Parameters<typeof send>) => gate.passNow(() => send(...said)));
+    return [level, (...said: Parameters<typeof send>) => gate.passNow(() => send(...said))] as const;
   });
-  return Object.create(Object.getPrototypeOf(log), Object.assign({}, own, ...quiet));
+  return copyWith(log, Object.fromEntries(quiet));
 }
 
 /** Clients wait longer for a tool that makes progress; how much, in figures, could be what was hidden. */
