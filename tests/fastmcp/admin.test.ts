@@ -21,6 +21,7 @@ import {
   call,
   makeAuthenticatedServer,
   makeServer,
+  messagesTo,
   type ServeOptions,
   serve,
   type ToolResult,
@@ -239,10 +240,13 @@ describe("without HTTP", () => {
       new StdioClientTransport({ command: process.execPath, args, env, stderr: "ignore" }),
     );
     onTestFinished(() => client.close());
+    const messages = messagesTo(client);
     expect(await namesOf(client)).toEqual(expected);
     const results = await callAll(client, `test:${"0".repeat(32)}`);
     if (expected.length > 0) expect(results[4]).toMatchObject({ structuredContent: { entries: 0 } });
     else for (const result of results) expect(String(result)).toMatch(/Unknown tool/);
+    await new Promise((resolve) => setTimeout(resolve, 300)); // FastMCP takes its time after the client's first message
+    expect(messages.join()).not.toContain("list_changed");
   });
 
   test("a transport that the environment names is HTTP all the same", async () => {
@@ -531,6 +535,15 @@ test("a page is bounded, whatever names other writers have given; its cursor lea
     cursor = next_cursor;
   }
   expect(seen.size).toBe(60);
+});
+
+test("a page has 100 entries at most, and no more heads are read for it", async () => {
+  const backend = new MemoryBackend();
+  const { cache, connect } = await start({ backend });
+  for (let n = 0; n < 150; n++) await cache.set(`${n}`, n);
+  const read = vi.spyOn(backend, "head");
+  await call(await connect("admin"), "cache_list", { page_size: 1000 });
+  expect(read.mock.calls.length).toBe(100);
 });
 
 test("a store that fails is told without saying where it is", async () => {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { withRefCache } from "../../src/fastmcp/index.js";
 import { quietContext } from "../../src/fastmcp/quiet-context.js";
 import { ANONYMOUS_AGENT, type Policy, policies, RefCache } from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
 import { call, makeAuthenticatedServer, messagesTo, type ServeOptions, serve } from "../helpers/fastmcp.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
 
@@ -205,6 +206,22 @@ describe("what a tool sends while it runs", () => {
     expect(messages.join("\n")).toContain("before");
     expect(messages.join("\n")).not.toContain("after");
     expect(logger.lines).toEqual([expect.stringMatching(/^tool used values .* is dropped\.$/)]);
+  });
+
+  test("is judged anew once more was used", async () => {
+    const { connect, refId } = await start((cache) => ({
+      execute: async ({ data }: { data: string }, { streamContent }: Context<Session>) => {
+        const open = await cache.set("open", "open", asServer);
+        await streamContent({ type: "text", text: await cache.resolve<string>(open.refId) });
+        await streamContent({ type: "text", text: await cache.resolve<string>(data) });
+        return "done";
+      },
+    }));
+    const client = await connect();
+    const messages = messagesTo(client);
+    await run(client, refId);
+    expect(messages.join("\n")).toMatch(/streamContent.*open/);
+    expect(messages.join("\n")).not.toContain(CANARY);
   });
 
   test("of progress there is left that there is some: no message, and no figure of the tool's", async () => {
