@@ -1,3 +1,4 @@
+import type { Usage } from "./access/usage.js";
 import type { Entry } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { approximateSize, type SizeMeasure } from "./preview/measure.js";
@@ -83,6 +84,8 @@ export interface Result {
 export interface AnswerRequest {
   /** Whether policy and namespace let the caller see the value. */
   readonly mayRead: boolean;
+  /** Whether they let the caller use it, where not see. */
+  readonly mayUse?: boolean | undefined;
   readonly measure: SizeMeasure;
   readonly preview: PreviewStrategy;
   readonly maxSize: number;
@@ -97,25 +100,26 @@ export interface AnswerRequest {
 
 /**
  * Answers with a value, bounded, to a caller who may see it; else with the reference alone, the value not looked at.
+ * @param usage what the call had used that is answered, where it is one.
  * @throws {InvalidPageError} when a page is asked for that does not exist.
  */
-export function makeAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
+export function makeAnswer<T>(result: Result, request: AnswerRequest, usage?: Usage): Answer<T> {
   const answer = chooseAnswer<T>(result, request);
-  answers.set(answer, { result, request });
+  answers.set(answer, { result, request, usage });
   return answer;
 }
 
-/**
- * The same answer for another caller, who may see more of the value or less. It is made again of the value: what a
- * tool has put into the one at hand stays there.
- */
-export async function answerAgain(
-  answer: Answer,
-  mayRead: (result: Result) => boolean | Promise<boolean>,
-): Promise<Answer> {
-  const made = answers.get(answer);
-  if (made === undefined) return answer;
-  return makeAnswer(made.result, { ...made.request, mayRead: await mayRead(made.result) });
+/** What an answer was made of. */
+export interface AnswerOrigin {
+  readonly result: Result;
+  readonly request: AnswerRequest;
+  /** What the call that it answers had used, where it answers one. */
+  readonly usage: Usage | undefined;
+}
+
+/** What an answer of this process was made of; `undefined` for anything else. */
+export function originOf(answer: object): AnswerOrigin | undefined {
+  return answers.get(answer);
 }
 
 /** Tells whether a value is an answer that this process made, and not a tool's own data of the same look. */
@@ -123,8 +127,7 @@ export function isAnswer(value: unknown): value is Answer {
   return typeof value === "object" && value !== null && answers.has(value);
 }
 
-/** What answers were made of. */
-const answers = new WeakMap<object, { readonly result: Result; readonly request: AnswerRequest }>();
+const answers = new WeakMap<object, AnswerOrigin>();
 
 /** Tells by its look whether a value is an answer that does not hold all of its value; it may have been copied. */
 export function isBoundedAnswer(value: unknown): boolean {
@@ -135,20 +138,22 @@ export function isBoundedAnswer(value: unknown): boolean {
 }
 
 function chooseAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
-  if (!request.mayRead) return hiddenAnswer(result);
+  if (!request.mayRead) return hiddenAnswer(result, request);
   const paged = request.page !== undefined || request.pageSize !== undefined;
   return (paged ? undefined : wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
 }
 
-function hiddenAnswer(result: Result): HiddenAnswer {
-  const use = "You may not see this value. Pass ref_id to a tool that takes it as an argument.";
+function hiddenAnswer(result: Result, { mayUse }: AnswerRequest): HiddenAnswer {
+  const use = result.refId === null ? NOT_STORED : mayUse ? PASS_ON : "";
   return {
     ...commonPart(result),
     is_complete: false,
-    message: result.refId === null ? `You may not see this value. ${NOT_STORED}` : use,
+    message: `You may not see this value. ${use}`.trimEnd(),
     ...(result.entry.policy.showShape === true ? shapeOf(result.entry) : {}),
   };
 }
+
+const PASS_ON = "Pass ref_id to a tool that takes it as an argument.";
 
 function shapeOf({ json, metadata }: Entry): Pick<HiddenAnswer, "value_type" | "total_items"> {
   return { value_type: TYPES[json.trimStart().charAt(0)] ?? "number", total_items: metadata.totalItems };

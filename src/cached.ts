@@ -1,4 +1,5 @@
 import { ANONYMOUS_AGENT } from "./access/actor.js";
+import { actorText } from "./access/actor-text.js";
 import type { Questions } from "./access/control.js";
 import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { makePolicy, type Policy } from "./access/policy.js";
@@ -13,6 +14,7 @@ import {
 } from "./answer.js";
 import type { CachedOptions, Call, Prepared } from "./call.js";
 import { CallNames } from "./call-names.js";
+import { Disclosure } from "./disclosure.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
 import {
@@ -21,20 +23,24 @@ import {
   StoreError,
   ValueNotStorableError,
 } from "./errors.js";
-import { hideFailure } from "./hidden-failure.js";
 import { type ResolvedOptions, resolveTtl } from "./options.js";
 import type { Place, Placement } from "./placement.js";
 import { type FetchEntry, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
 
-/** One call on its way: who makes it, what it has used, and where its result goes. */
+/** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
 interface Running {
   readonly call: Call;
+  /** Of who asks: the caller, or whom `runAs` put in the caller's place. */
   readonly questions: Questions;
   readonly usage: Usage;
   readonly place: Place;
-  /** What the call around this one has used. */
-  readonly outer: Usage | undefined;
+  readonly disclosure: Disclosure;
+}
+
+/** A result, and the run that made it; `undefined` where it was found. */
+interface Produced extends Result {
+  readonly by?: Usage;
 }
 
 /**
@@ -46,7 +52,7 @@ export class CachedFunction {
   readonly #cache: ResolvedOptions;
   readonly #options: CachedOptions;
   readonly #function: (...params: never[]) => unknown;
-  readonly #flights = new SingleFlight<Result>();
+  readonly #flights = new SingleFlight<Produced>();
   readonly #placement: Placement;
   readonly #names: CallNames;
 
@@ -89,34 +95,48 @@ export class CachedFunction {
    */
   async call(call: Call): Promise<Answer> {
     const outer = currentUsage();
-    const usage = new Usage(currentActor() ?? ANONYMOUS_AGENT, outer);
-    const questions = this.#store.questionsOf(usage.caller);
+    const asker = currentActor() ?? ANONYMOUS_AGENT;
+    const usage = new Usage(outer?.caller ?? asker, outer);
+    const questions = this.#store.questionsOf(asker);
     const place = this.#placement.of(usage.caller);
-    const running = { call, questions, usage, place, outer };
-    const result = await runCall(usage, () => this.#resultOf(running));
-    const { entry, refId } = result;
-    const mayRead = await questions.permits("answer", entry, refId ?? undefined);
-    if (mayRead) outer?.add(entry);
-    return makeAnswer(result, { ...this.#request(place), mayRead });
+    const told = { usage, outer, tool: this.#toolOf(call) };
+    const disclosure = new Disclosure(this.#store.questionsOf(usage.caller), told, this.#cache);
+    const running = { call, questions, usage, place, disclosure };
+    const result = await runCall(usage, () => this.#resultOf(running), asker);
+    const mayRead = await this.#mayRead(running, result);
+    if (mayRead) outer?.add(result.entry);
+    const mayUse = mayRead || (await questions.wouldPermit("use", result.entry));
+    return makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
+  }
+
+  async #mayRead({ questions, usage, place }: Running, { entry, refId }: Result): Promise<boolean> {
+    if (this.#options.declassify && usage.policies.length > 0)
+      questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
+    return questions.permits("answer", entry, refId ?? undefined);
   }
 
   async #resultOf(running: Running): Promise<Result> {
-    const { call, questions, usage, place } = running;
-    const mayReadArguments = await questions.mayReadAll(usage);
+    const { call, place, disclosure } = running;
+    const mayReadArguments = await disclosure.mayTell();
     const { params, missing } = await this.#prepare(running);
     const prepared = { params: call.finish?.(params) ?? params, missing };
     try {
-      const isNamed =
-        mayReadArguments && (this.#options.key === undefined || (await questions.mayReadAll(usage)));
+      const isNamed = mayReadArguments && (this.#options.key === undefined || (await disclosure.mayTell()));
       const memo = isNamed ? this.#nameOf(running, prepared) : undefined;
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
       // A call after a clearing does not join a run from before it.
       const flight = `${this.#store.generationOf(place.namespace)} ${memo}`;
-      return await this.#flights.run(flight, call.signal, run);
+      const found = await this.#flights.run(flight, call.signal, run);
+      return (await this.#mayKnow(running, found)) ? found : await this.#run(running, prepared.params);
     } catch (error) {
       throw await this.#asSeen(error, running);
     }
+  }
+
+  /** What another user's call made is not told of to those who may do nothing with it; theirs is made for them. */
+  async #mayKnow({ questions, usage }: Running, { by, entry }: Produced): Promise<boolean> {
+    return this.#options.scope !== "shared" || by === usage || questions.wouldPermit("info", entry);
   }
 
   /**
@@ -125,25 +145,31 @@ export class CachedFunction {
    */
   #nameOf({ call, questions, usage, place }: Running, prepared: Prepared): string | undefined {
     const policy = this.#resultPolicy(usage, place.policy);
-    return this.#names.nameOf(call, prepared, questions.actor, { ...place, policy });
+    const [caller, asker] = [actorText(usage.caller), actorText(questions.actor)];
+    const principal = asker === caller ? caller : `${asker} for ${caller}`;
+    return this.#names.nameOf(call, prepared, principal, { ...place, policy });
   }
 
   /** Puts values where references are, and validates the first parameter where the call asks for it. */
   async #prepare(running: Running): Promise<Prepared> {
     const { call, questions } = running;
     if (this.resolveRefs === false) return { params: call.params, missing: [] };
-    let missing: readonly string[] = [];
+    const fetch = (refId: string) => this.#store.find(refId, questions, "use");
+    const resolved = await this.#resolve(call, fetch).catch(async (error: unknown) => {
+      throw error instanceof StoreError ? error : await this.#misfit(error, running);
+    });
+    if (call.validate === undefined) return resolved;
+    const { params, missing } = resolved;
+    const [first, ...others] = params;
     try {
-      const resolved = await this.#resolve(call, (refId) => this.#store.find(refId, questions, "use"));
-      missing = resolved.missing;
-      if (call.validate === undefined) return resolved;
-      const [first, ...others] = resolved.params;
       return { params: [await call.validate(first), ...others], missing };
     } catch (error) {
-      if (error instanceof StoreError) throw error;
-      if (missing.length > 0) throw new ReferenceUnavailableError();
-      throw await this.#told(error, running, () => new HiddenArgumentError());
+      throw missing.length > 0 ? new ReferenceUnavailableError() : await this.#misfit(error, running);
     }
+  }
+
+  #misfit(error: unknown, { disclosure }: Running): Promise<unknown> {
+    return disclosure.errorFor(error, () => new HiddenArgumentError());
   }
 
   async #resolve(call: Call, fetch: FetchEntry): Promise<Prepared> {
@@ -160,22 +186,24 @@ export class CachedFunction {
     return { params: [first, ...call.params.slice(1)], missing };
   }
 
-  async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Result> {
+  async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced> {
     const known = memo === undefined ? undefined : await this.#keep(() => this.#store.recall(memo));
-    if (known !== undefined) return known;
-    const { questions, place } = running;
-    const generation = this.#store.generationOf(place.namespace);
-    const { entry, preview } = await this.#run(running, params);
-    const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
-    const refId = (await this.#keep(() => this.#store.save(entry, name))) ?? null;
-    if (this.#declassifies(running))
-      questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
-    return { refId, entry, preview };
+    return known ?? this.#run(running, params, memo);
   }
 
-  async #run(running: Running, params: readonly unknown[]): Promise<Pick<Result, "entry" | "preview">> {
+  async #run(running: Running, params: readonly unknown[], memo?: string): Promise<Produced> {
+    const { usage, place } = running;
+    const generation = this.#store.generationOf(place.namespace);
+    const { entry, preview } = await this.#execute(running, params);
+    const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
+    const refId = (await this.#keep(() => this.#store.save(entry, name))) ?? null;
+    return { refId, entry, preview, by: usage };
+  }
+
+  async #execute(running: Running, params: readonly unknown[]): Promise<Pick<Result, "entry" | "preview">> {
     const { call, questions, usage, place } = running;
     try {
+      this.#notePlace(running);
       const value: unknown = await Reflect.apply(this.#function, call.self, params);
       const entry = this.#makeEntry(running, value);
       const mayRead = questions.surelyPermits("answer", entry);
@@ -184,6 +212,12 @@ export class CachedFunction {
     } catch (error) {
       throw new RunFailure(error, usage);
     }
+  }
+
+  /** What the caller may not see of the result, it may not hear while it is made. */
+  #notePlace({ questions, usage, place }: Running): void {
+    if (this.#options.declassify) return;
+    if (!questions.surelyPermits("answer", place)) usage.add(place);
   }
 
   #makeEntry({ call, usage, place }: Running, value: unknown): Entry {
@@ -205,27 +239,13 @@ export class CachedFunction {
     return declassify === true ? policy : makePolicy(declassify([...usage.policies]), "declassify", policy);
   }
 
-  #declassifies({ usage }: Running): boolean {
-    return Boolean(this.#options.declassify) && usage.policies.length > 0;
-  }
-
   /** What the function threw may quote what it used, and what it was about to return. */
-  async #asSeen(error: unknown, running: Running): Promise<unknown> {
-    const { call, usage, place } = running;
+  async #asSeen(error: unknown, { usage, place, disclosure }: Running): Promise<unknown> {
     if (error instanceof StoreError) return error;
-    const hide = () =>
-      hideFailure(error instanceof RunFailure ? error.cause : error, this.#toolOf(call), this.#cache);
-    if (!(error instanceof RunFailure)) return this.#told(error, running, hide);
+    if (!(error instanceof RunFailure)) return disclosure.errorFor(error);
     usage.include(error.usage);
     usage.add(place);
-    return this.#told(error.cause, running, hide);
-  }
-
-  /** Tells an error to those only who may READ all that it may quote; what they make of it is then made of that. */
-  async #told(error: unknown, { questions, usage, outer }: Running, hide: () => Error): Promise<unknown> {
-    if (!(await questions.mayReadAll(usage))) return hide();
-    outer?.include(usage);
-    return error;
+    return disclosure.errorFor(error.cause);
   }
 
   #toolOf(call: Call): string {

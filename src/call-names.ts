@@ -1,6 +1,4 @@
 import { nanoid } from "nanoid";
-import type { Actor } from "./access/actor.js";
-import { actorText } from "./access/actor-text.js";
 import type { CachedOptions, Call, Prepared } from "./call.js";
 import type { EntryStore } from "./entry-store.js";
 import { ConfigurationError } from "./errors.js";
@@ -36,14 +34,14 @@ export class CallNames {
    * The link name of a call's result; `undefined` where every call is to run, or calls cannot be told apart.
    * @throws {ConfigurationError} when the option `key` does not return a text.
    */
-  nameOf(call: Call, { params, missing }: Prepared, actor: Actor, place: Place): string | undefined {
+  nameOf(call: Call, { params, missing }: Prepared, principal: string, place: Place): string | undefined {
     const { key, scope } = this.#named.options;
     if (key === false) return undefined;
     const name = memoName({
       cacheName: this.#cache.name,
       namespace: place.namespace,
       tool: this.#identity(call),
-      principal: scope === "shared" ? "*" : actorText(actor),
+      principal: scope === "shared" ? "*" : principal,
       policy: JSON.stringify(place.policy),
       args: key === undefined ? call.params.slice(0, call.keyed) : this.#ownKey(key, call.self, params),
       missing,

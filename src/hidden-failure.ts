@@ -26,9 +26,18 @@ export function hideFailure(
   const known = ids.get(error as object);
   if (known !== undefined) return withId(known);
   const id = nanoid();
-  const text = logHiddenErrors ? `: ${String((error as Error | undefined)?.stack ?? error)}` : "";
+  const text = logHiddenErrors ? `: ${textOf(error)}` : "";
   logger.error(`${tool} failed after it used values which its caller may not see (${id})${text}`);
   return withId(id);
+}
+
+/** Anything may be thrown, and reading it may throw as well. */
+function textOf(error: unknown): string {
+  try {
+    return String((error as Error | undefined)?.stack ?? error);
+  } catch {
+    return "its text cannot be read";
+  }
 }
 
 function withId(id: string): HiddenFailureError {

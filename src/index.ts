@@ -12,7 +12,8 @@ export type {
   AdministeredPage,
   Administration,
   WalkOptions,
-} from "./administration.js";
+} from "./administration/administration.js";
+export type { NamespaceTotals, StoreStats, Totals } from "./administration/store-tally.js";
 export {
   type Answer,
   type HiddenAnswer,
@@ -56,4 +57,3 @@ export {
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
-export type { NamespaceTotals, StoreStats, Totals } from "./store-tally.js";

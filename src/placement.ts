@@ -94,7 +94,8 @@ export class Placement {
     const { owner, scope } = this.#options;
     const named = owner === undefined ? undefined : fillTemplate(owner, actor, "owner");
     if (scope === "shared") return named === undefined ? policy : Object.freeze({ ...policy, owner: named });
-    const whose = named ?? (policy.owner === null ? userOf(actor) : undefined);
+    const caller = userOf(actor);
+    const whose = named ?? (caller === undefined ? undefined : (policy.owner ?? caller));
     return whose === undefined ? policy : closeTo(whose, policy);
   }
 

@@ -2,15 +2,16 @@ import { z } from "zod";
 import { type Actor, checkActor, SYSTEM } from "./access/actor.js";
 import type { Questions } from "./access/control.js";
 import { currentActor, currentUsage, runCall } from "./access/current.js";
-import { checkNamespace, PUBLIC_NAMESPACE } from "./access/namespace.js";
+import { PUBLIC_NAMESPACE } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import { Usage } from "./access/usage.js";
-import { Administration } from "./administration.js";
-import { type Answer, answerAgain, isAnswer, makeAnswer } from "./answer.js";
+import { Administration } from "./administration/administration.js";
+import { type Answer, isAnswer, makeAnswer, originOf } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
+import { Disclosure } from "./disclosure.js";
 import type { Duration } from "./duration.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
@@ -21,7 +22,6 @@ import {
   HiddenResultError,
   PermissionDeniedError,
 } from "./errors.js";
-import { hideFailure } from "./hidden-failure.js";
 import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
 import {
@@ -60,7 +60,7 @@ export interface ActorOptions {
 
 /** Options of {@link RefCache.set}. Who stores is by default the caller of the tool that is running, outside any the server. */
 export interface SetOptions extends ActorOptions, OwnershipOptions {
-  /** Default `public`. */
+  /** Default `public`. May be a template, as of cached functions: `user:{user_id}:drafts`. */
   readonly namespace?: string | undefined;
   /** Milliseconds, text such as `"1h"`, or `null` for ever. Default: the namespace's. */
   readonly ttl?: Duration | null | undefined;
@@ -138,15 +138,15 @@ export class RefCache {
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<Reference> {
     if (typeof key !== "string" || key === "")
       throw new ConfigurationError("key", "must be a text that is not empty");
-    const { namespace = PUBLIC_NAMESPACE, actor: _, ttl, toolName, ...ownership } = options;
+    const { namespace: template = PUBLIC_NAMESPACE, actor: _, ttl, toolName, ...ownership } = options;
     const actor = "actor" in options ? checkActor(options.actor, "actor") : (currentActor() ?? SYSTEM);
     const whose = currentUsage()?.caller ?? actor;
-    const place = this.#placement(checkNamespace(namespace), ownership).of(whose);
+    const { namespace, policy: own } = this.#placement(template, ownership).of(whose);
     const name = keyName(namespace, key);
     await this.#checkWriting(this.#store.questionsOf(actor), namespace, name);
-    const policy = currentUsage()?.restrict(place.policy) ?? place.policy;
+    const policy = currentUsage()?.restrict(own) ?? own;
     const entry = this.#store.make(value, { namespace, ttl, policy, toolName });
-    return toReference(await this.#store.save(entry, name), entry);
+    return this.#tell(await this.#store.save(entry, name), entry, this.#store.questionsOf(whose));
   }
 
   /** The reference that a key of a namespace leads to, for those who may read or use it; else `undefined`. */
@@ -200,14 +200,16 @@ export class RefCache {
   /** Removes what the actor may delete of exactly one namespace, or of all; tells how many. */
   async clear(namespace?: string, options: ActorOptions = {}): Promise<number> {
     const questions = this.#questions(options);
-    this.#store.startGeneration(namespace);
     if (questions.actor.type === "system") {
       questions.record("clear", BY_SYSTEM, namespace ?? null);
+      this.#store.startGeneration(namespace);
       return this.#store.backend.clear(namespace);
     }
     let removed = 0;
-    for await (const [refId] of this.#permitted("clear", questions, namespace))
+    for await (const [refId] of this.#permitted("clear", questions, namespace)) {
+      if (removed === 0) this.#store.startGeneration(namespace);
       if (await this.#store.backend.delete(refId)) removed++;
+    }
     return removed;
   }
 
@@ -235,24 +237,24 @@ export class RefCache {
 
   /**
    * Runs a tool that is not cached on behalf of an actor: what it asks of the cache, it asks in the actor's name.
-   * Answers of the cache pass. Anything else it returns or throws after it used values that the actor may not see
-   * is withheld.
+   * After it used values that the actor may not see, nothing it returns or throws passes but the answers of cached
+   * functions that it called since.
    * @throws {HiddenResultError} | {HiddenFailureError} in place of what is withheld; else what `run` throws.
    */
   async callAs<T>(actor: Actor, run: () => T | Promise<T>, tool = run.name): Promise<T> {
     const outer = currentUsage();
-    const usage = new Usage(checkActor(actor, "actor"), outer);
-    const questions = this.#store.questionsOf(usage.caller);
+    const asker = checkActor(actor, "actor");
+    const usage = new Usage(outer?.caller ?? asker, outer);
+    const questions = this.#store.questionsOf(asker);
+    const disclosure = new Disclosure(questions, { usage, outer, tool }, this.#options);
     let result: T;
     try {
-      result = await runCall(usage, run);
+      result = await runCall(usage, run, asker);
     } catch (error) {
-      if (!(await questions.mayReadAll(usage))) throw hideFailure(error, tool, this.#options);
-      outer?.include(usage);
-      throw error;
+      throw await disclosure.errorFor(error);
     }
-    if (!(await questions.mayReadAll(usage))) return (await this.#answerTo(questions, result)) as T;
-    outer?.include(usage);
+    if (!(await disclosure.mayTell())) return (await this.#answerTo(questions, usage, result)) as T;
+    disclosure.told();
     return result;
   }
 
@@ -294,14 +296,21 @@ export class RefCache {
     await this.#options.backend.close();
   }
 
-  /** Of what a tool returned, that which may be told to one who may not READ all that it used: an answer, made for them. */
-  async #answerTo(questions: Questions, result: unknown): Promise<Answer> {
-    if (!isAnswer(result)) throw new HiddenResultError();
-    return answerAgain(result, async ({ refId, entry }) => {
-      const mayRead = await questions.permits("answer", entry, refId ?? undefined);
-      if (mayRead) currentUsage()?.add(entry);
-      return mayRead;
-    });
+  /**
+   * What may be told of what a tool returned, to one who may not READ all that it used: the answer of a call that was
+   * made since, and so is as closed. Any other may have been chosen by what was used. It is made again for the caller,
+   * without what the tool may have put into it.
+   */
+  async #answerTo(questions: Questions, usage: Usage, returned: unknown): Promise<Answer> {
+    const origin = isAnswer(returned) ? originOf(returned) : undefined;
+    if (origin?.usage === undefined || !(await questions.mayReadAll(usage, origin.usage))) {
+      questions.record("withhold", { permitted: false, reason: "hidden" }, null);
+      throw new HiddenResultError();
+    }
+    const { result, request } = origin;
+    const mayRead = await questions.permits("answer", result.entry, result.refId ?? undefined);
+    if (mayRead) currentUsage()?.add(result.entry);
+    return makeAnswer(result, { ...request, mayRead }, origin.usage);
   }
 
   #show<T>(refId: RefId, entry: Entry, options: GetOptions): Answer<T> {
@@ -343,8 +352,11 @@ export class RefCache {
     questions: Questions,
     namespace?: string,
   ): AsyncGenerator<readonly [RefId, EntryHead], void> {
-    for await (const [refId, head] of this.#store.heads(namespace))
+    for await (const [refId, head] of this.#store.heads(namespace)) {
+      // What nobody named is not refused, nor on record, where it would bury what was.
+      if (!(await questions.wouldPermit(operation, head))) continue;
       if (await questions.permits(operation, head, refId)) yield [refId, head];
+    }
   }
 
   /** An actor that was looked up and not found must not become the server itself, nor may nobody in particular. */
@@ -373,7 +385,10 @@ export class RefCache {
 
   /** What may be told of an entry; its size is a fact about its value. */
   async #tell(refId: RefId, head: EntryHead, questions: Questions): Promise<Reference> {
-    if (await questions.wouldPermit("get", head)) return toReference(refId, head);
+    if (await questions.wouldPermit("get", head)) {
+      currentUsage()?.add(head);
+      return toReference(refId, head);
+    }
     const totalItems = head.policy.showShape === true ? head.metadata.totalItems : null;
     return { ...toReference(refId, head), totalItems, bytes: null };
   }

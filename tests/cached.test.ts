@@ -292,6 +292,22 @@ describe("remembers", () => {
   });
 });
 
+test("a clearing by one who may remove nothing disturbs nobody's calls", async () => {
+  const cache = new RefCache({ name: "test" });
+  const finish: (() => void)[] = [];
+  const call = cache.cached("rows")(async function slow() {
+    await new Promise<void>((resolve) => void finish.push(resolve));
+    return 1;
+  });
+  const early = call();
+  await expect.poll(() => finish.length).toBe(1);
+  expect(await cache.clear("rows", { actor: { type: "agent", id: "bob" } })).toBe(0);
+  const joined = call();
+  finish[0]?.();
+  expect(await Promise.all([early, joined])).toMatchObject([{ value: 1 }, { value: 1 }]);
+  expect(finish).toHaveLength(1);
+});
+
 describe("runs once", () => {
   test("for a hundred equal calls at a time", async () => {
     const { call, runs } = counted(new RefCache({ name: "test" }));

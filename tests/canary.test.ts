@@ -191,11 +191,11 @@ async function attempt(combination: Combination, n: number): Promise<Told> {
   }
 }
 
-/** By the rules, a result belongs to the user who is known, unless the tool says shared, or its policy names an owner. */
+/** By the rules, a result belongs to the user who is known, unless the tool says shared; where its policy names an owner, to that one. */
 function policyOfResult({ actor, policy, exit }: Combination): Policy {
   const isShared = exit === "makeAgain" || exit === "makeAndJoin";
-  if (isShared || actor.id === undefined || policy.owner !== null) return policy;
-  const owner = `user:${encodeURIComponent(actor.id).replaceAll("*", "%2A")}`;
+  if (isShared || actor.id === undefined) return policy;
+  const owner = policy.owner ?? `user:${encodeURIComponent(actor.id).replaceAll("*", "%2A")}`;
   const agents = policy.ownerAgentPermissions ?? policy.agentPermissions;
   return { ...policy, owner, userPermissions: 0, agentPermissions: 0, ownerAgentPermissions: agents };
 }

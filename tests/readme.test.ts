@@ -25,8 +25,8 @@ declare const test: (name: string, run: () => Promise<void>) => void;
 declare const MyBackend: new () => CacheBackend;
 interface Row { id: number }
 declare const rows: Row[];
-declare const server: FastMCP;
-declare function authenticate(): Promise<{ userId: string }>;
+declare const server: FastMCP<{ userId: string; role: string }>;
+declare function authenticate(): Promise<{ userId: string; role: string }>;
 declare function readSalaries(): number[];
 declare function mean(numbers: number[]): number;
 declare const directory: { has(kind: Group["kind"], group: string, member: string | undefined): boolean };

@@ -35,20 +35,24 @@ export class AccessControl {
 
   /** Somebody's questions in the course of one operation; groups are asked about once in it. */
   questionsOf(actor: Actor): Questions {
-    return new Questions(actor, this.#members && this.#isMember, this.#audit);
+    return new Questions(actor, this.#members && this.#askOf(this.#members), this.#audit);
   }
 
-  readonly #isMember = async (actor: Actor, group: Group): Promise<boolean> => {
-    if (actor.id === undefined || !isId(group.id)) return false;
-    try {
-      return (await withTimeout(MEMBERSHIP_TIMEOUT, async () => this.#members?.(actor, group))) === true;
-    } catch (error) {
-      this.#logger.error(
-        `The members function failed: ${error instanceof Error ? error.name : "no error was thrown"}. Nobody is taken for a member.`,
-      );
-      return false;
-    }
-  };
+  /** A hook that has hung once is not asked again in the course of the operation. */
+  #askOf(members: Membership): AsyncMembership {
+    let hangs = false;
+    return async (actor, group) => {
+      if (hangs || actor.id === undefined || !isId(group.id)) return false;
+      try {
+        return (await withTimeout(MEMBERSHIP_TIMEOUT, async () => members(actor, group))) === true;
+      } catch (error) {
+        const name = error instanceof Error ? error.name : "no error was thrown";
+        hangs = name === "TimeoutError";
+        this.#logger.error(`The members function failed: ${name}. Nobody is taken for a member.`);
+        return false;
+      }
+    };
+  }
 }
 
 type AsyncMembership = (actor: Actor, group: Group) => Promise<boolean>;
@@ -91,9 +95,13 @@ export class Questions {
     return this.#decide(operation, guarded).permitted;
   }
 
-  /** Tells whether the actor may READ every value that a call used. */
-  async mayReadAll(usage: Usage): Promise<boolean> {
+  /**
+   * Tells whether the actor may READ every value that a call used.
+   * @param but what another call used, which does not count.
+   */
+  async mayReadAll(usage: Usage, but?: Usage): Promise<boolean> {
     for (const policy of usage.policies) {
+      if (but?.has(policy)) continue;
       if (!(await this.wouldPermit("get", { namespace: PUBLIC_NAMESPACE, policy }))) return false;
     }
     return true;

@@ -24,9 +24,9 @@ export function runAs<T>(actor: Actor, run: () => T): T {
   return current.run({ actor: checkActor(actor, "actor"), usage: current.getStore()?.usage }, run);
 }
 
-/** Runs a call, which keeps account of what it uses. */
-export function runCall<T>(usage: Usage, run: () => T): T {
-  return current.run({ actor: usage.caller, usage }, run);
+/** Runs a call, which keeps account of what it uses. Who asks is its caller, unless {@link runAs} put somebody else there. */
+export function runCall<T>(usage: Usage, run: () => T, asker: Actor = usage.caller): T {
+  return current.run({ actor: asker, usage }, run);
 }
 
 /** The actor of the call that is running, or `undefined` outside any. */

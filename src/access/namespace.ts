@@ -59,11 +59,13 @@ export function admits({ kind, id }: Scope, actor: Actor): boolean {
   return kind === "user" || kind === actor.type;
 }
 
-const LONGEST = 400;
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
+/** Room for several of the longest ids, encoded. */
+const LONGEST = 8000;
+/** Also what stores put in the place of halves of surrogate pairs, so that no two namespaces are one there. */
+const UNFIT = /[\p{Cc}\p{Cs}\ufffd]/u;
 
 /**
- * Checks a namespace under which something is to be stored: 1 to 400 characters, none of them a control character,
+ * Checks a namespace under which something is to be stored: 1 to 8,000 characters, none of them a control character,
  * of the grammar `public`, `session:<id>`, `user:<id>…`, `agent:<id>…`, `org:<id>…`, `shared:<id>…`, or any name that
  * does not look like one of these.
  * @throws {ConfigurationError} naming the option.

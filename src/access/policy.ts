@@ -122,7 +122,8 @@ export function malformedMember(
  * @throws {ConfigurationError} naming an unknown or malformed member.
  */
 export function makePolicy(partial: Partial<Policy>, option = "policy", base = DEFAULT_POLICY): Policy {
-  const unknown = Object.keys(partial).find((member) => !(member in MEMBERS));
+  if (!isPlain(partial)) throw new ConfigurationError(option, "must be an object of members of a policy");
+  const unknown = Object.keys(partial).find((member) => !Object.hasOwn(MEMBERS, member));
   if (unknown !== undefined)
     throw new ConfigurationError(`${option}.${unknown}`, "is not a member of a policy");
   const policy: Policy = { ...base, ...partial };
@@ -135,6 +136,12 @@ export function makePolicy(partial: Partial<Policy>, option = "policy", base = D
     deniedActors: frozen(deniedActors),
     ...(within === undefined ? {} : { within: frozen(within) }),
   });
+}
+
+/** A promise, `false` or a list has no members either, and would change nothing. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }
 
 /** A copy of its own: who holds the list that was given may not open the policy with it. */

@@ -31,6 +31,12 @@ export class Usage {
     if (this.#policies.length - this.#checked > MOST_UNCHECKED) this.#removeEqual();
   }
 
+  /** Tells whether a value under this policy was used. */
+  has(policy: Policy): boolean {
+    const text = JSON.stringify(policy);
+    return this.#policies.some((used) => used === policy || JSON.stringify(used) === text);
+  }
+
   /** Notes all that another call used. */
   include(other: Usage): void {
     this.#policies.push(...other.policies);

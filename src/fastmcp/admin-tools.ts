@@ -1,6 +1,6 @@
 import type { ContentResult, Context, FastMCPSessionAuth, Tool } from "fastmcp";
 import { z } from "zod";
-import type { Administration } from "../administration.js";
+import type { Administration } from "../administration/administration.js";
 import type { Answer } from "../answer.js";
 import { policyToWire } from "../entry/head.js";
 import { ConfigurationError } from "../errors.js";

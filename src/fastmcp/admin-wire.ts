@@ -1,5 +1,5 @@
-import type { AdministeredEntry, AdministeredPage } from "../administration.js";
-import type { StoreStats } from "../store-tally.js";
+import type { AdministeredEntry, AdministeredPage } from "../administration/administration.js";
+import type { StoreStats } from "../administration/store-tally.js";
 
 /** Characters of JSON text that a page may have; most have a third. */
 const LONGEST_PAGE = 20_000;

@@ -1,4 +1,5 @@
 import type { FastMCPSessionAuth, ServerOptions } from "fastmcp";
+import { LRUCache } from "lru-cache";
 import { actorText } from "../access/actor-text.js";
 import { type Logger, stderrLogger } from "../logger.js";
 import { type IdentifyActor, identify } from "./identity.js";
@@ -16,6 +17,8 @@ export interface BindSessionsOptions<T extends FastMCPSessionAuth = FastMCPSessi
 
 /** Sessions of one user that are remembered; the one not used for longest is forgotten. */
 const MOST_SESSIONS = 1000;
+/** Users whose sessions are remembered, in the same way. */
+const MOST_USERS = 100_000;
 const LONGEST_ID = 256;
 
 /**
@@ -57,22 +60,30 @@ function sessionNotFound(): Response {
 /** Whose each session is. One user who names many pushes out none of another's. */
 class SessionOwners {
   readonly #owners = new Map<string, string>();
-  readonly #sessions = new Map<string, Set<string>>();
+  readonly #sessions = new LRUCache<string, LRUCache<string, true>>({
+    max: MOST_USERS,
+    dispose: (sessions) => sessions.clear(),
+  });
 
   /** Tells whether a session is this user's, as it is from now on where it was nobody's. */
   admits(user: string, sessionId: string): boolean {
     const owner = this.#owners.get(sessionId) ?? user;
     if (owner !== user || sessionId.length > LONGEST_ID) return false;
-    const own = this.#sessions.get(user) ?? new Set();
-    own.delete(sessionId); // to the end
-    own.add(sessionId);
-    this.#sessions.set(user, own);
+    this.#sessionsOf(user).set(sessionId, true);
     this.#owners.set(sessionId, user);
-    const [oldest] = own;
-    if (own.size > MOST_SESSIONS && oldest !== undefined) {
-      own.delete(oldest);
-      this.#owners.delete(oldest);
-    }
     return true;
+  }
+
+  #sessionsOf(user: string): LRUCache<string, true> {
+    const known = this.#sessions.get(user);
+    if (known !== undefined) return known;
+    const forget = (_: true, sessionId: string) => this.#owners.delete(sessionId);
+    const sessions = new LRUCache<string, true>({
+      max: MOST_SESSIONS,
+      dispose: forget,
+      noDisposeOnSet: true,
+    });
+    this.#sessions.set(user, sessions);
+    return sessions;
   }
 }

@@ -46,7 +46,7 @@ export async function identify<Session>(
   );
 }
 
-/** What a hook throws may hold what it looked at; that is for the log. */
+/** What a hook throws may quote what it looked at, such as a token. */
 async function askHook<Session>(
   caller: Caller<Session>,
   hook: IdentifyActor<Session>,
@@ -55,9 +55,7 @@ async function askHook<Session>(
   try {
     return checkActor(await withTimeout(HOOK_TIMEOUT, async () => hook(caller)), "actor");
   } catch (error) {
-    logger.error(
-      `The actor function failed: ${error instanceof Error ? error.message : "no error was thrown"}`,
-    );
+    logger.error(`The actor function failed: ${error instanceof Error ? error.name : "no error was thrown"}`);
     throw new ConfigurationError("actor", "this server cannot tell who is asking");
   }
 }
@@ -71,6 +69,6 @@ function findId(session: object): string | undefined {
   const claims = members.claims as Record<string, unknown> | undefined;
   const ids: unknown[] = [...ID_MEMBERS.map((member) => members[member]), claims?.sub];
   const id = ids.find((candidate) => candidate !== undefined && candidate !== null);
-  if (typeof id === "number") return String(id);
+  if (typeof id === "number") return Number.isSafeInteger(id) ? String(id) : undefined; // NaN would be everybody
   return typeof id === "string" && id.trim() !== "" ? id : undefined;
 }

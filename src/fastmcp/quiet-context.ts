@@ -51,17 +51,23 @@ function quietLog(gate: Gate, log: Log): Log {
   return copyWith(log, Object.fromEntries(quiet));
 }
 
-/** Clients wait longer for a tool that makes progress; how much, in figures, could be what was hidden. */
+/** Milliseconds between two signs of life of a call that may tell no more. */
+const HEARTBEAT = 1000;
+
+/** Clients wait longer for a tool that makes progress; how much, and how often, could be what was hidden. */
 function steadyProgress(gate: Gate, report: AnyContext["reportProgress"]) {
   let last = 0;
+  let next = 0;
+  const beat = async () => {
+    if (performance.now() < next) return;
+    next = performance.now() + HEARTBEAT;
+    await report({ progress: ++last });
+  };
   return (progress: Progress) =>
-    gate.pass(
-      () => {
-        last = progress.progress;
-        return report(progress);
-      },
-      () => report({ progress: ++last }),
-    );
+    gate.pass(() => {
+      last = progress.progress;
+      return report(progress);
+    }, beat);
 }
 
 function ignore(): undefined {

@@ -1,5 +1,6 @@
 import type { FastMCP, FastMCPSessionAuth, ResourceResult, Tool } from "fastmcp";
 import { z } from "zod";
+import { currentActor } from "../access/current.js";
 import { RefCacheError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
 import type { WhoIs } from "./identity.js";
@@ -53,7 +54,9 @@ export function addReferenceTemplate<T extends FastMCPSessionAuth>(
       { name: "page_size", description: "Most items of a page" },
     ],
     load: async ({ refId, page, page_size }, session, context): Promise<ResourceResult> => {
-      const actor = await identify(context ?? { session: session as T | undefined });
+      // Without a context a tool embeds it, whose caller asks.
+      const tool = context === undefined ? currentActor() : undefined;
+      const actor = tool ?? (await identify(context ?? { session: session as T | undefined }));
       const options = { page: toNumber(page), pageSize: toNumber(page_size), actor };
       const answer = await cache.get(refId, options).catch((error) => refuse(error, cache));
       return { uri: resourceUri(refId) + query({ page, page_size }), text: JSON.stringify(answer) };

@@ -6,7 +6,7 @@ import { AccessControl, type Membership } from "../../src/access/control.js";
 import type { Group } from "../../src/access/namespace.js";
 import { type Policy, policies } from "../../src/access/policy.js";
 import { Usage } from "../../src/access/usage.js";
-import { RefCache } from "../../src/index.js";
+import { RefCache, runAs } from "../../src/index.js";
 import { all } from "../helpers/entries.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
 
@@ -70,6 +70,24 @@ describe("the members hook", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(decided).toHaveBeenCalledWith(false);
     expect(logger.lines).toEqual([expect.stringContaining("TimeoutError")]);
+  });
+
+  test("that hung once is not asked again in the course of the operation, but in the next", async () => {
+    vi.useFakeTimers();
+    const members = vi.fn(() => new Promise<boolean>(() => {}));
+    const access = new AccessControl({ members, logger: recordingLogger() });
+    const ask = async () => {
+      const questions = access.questionsOf(alice);
+      for (let n = 0; n < 1000; n++) await questions.permits("list", { ...acme, namespace: `org:o${n}` });
+    };
+    const asking = ask();
+    await vi.advanceTimersByTimeAsync(5000);
+    await asking;
+    expect(members).toHaveBeenCalledTimes(1);
+    const again = ask();
+    await vi.advanceTimersByTimeAsync(5000);
+    await again;
+    expect(members).toHaveBeenCalledTimes(2);
   });
 
   test("is asked about a group once in an operation, in the next again", async () => {
@@ -309,6 +327,40 @@ describe("a cache's record", () => {
       "list permitted owner public",
       "delete permitted owner public",
       "clear permitted owner public",
+    ]);
+  });
+
+  test("is not flooded by a listing of what others have", async () => {
+    const { cache, records } = made();
+    for (let n = 0; n < 150; n++) await cache.set("k", n, { actor: alice });
+    records.length = 0;
+    const bob: Actor = { type: "user", id: "bob" };
+    expect(await all(cache.list({ actor: bob }))).toEqual([]);
+    expect(await cache.clear("public", { actor: bob })).toBe(0);
+    expect(records).toEqual([]);
+    await cache.get("test:00000000", { actor: bob }).catch(() => {});
+    expect(records.map(short)).toEqual(["get denied missing "]);
+  });
+
+  test("says what was withheld, and each call that declassified its arguments", async () => {
+    const { cache, records } = made();
+    const agent: Actor = { type: "agent", id: "alice" };
+    const { refId } = await cache.set("k", [1, 2], { policy: policies.executeOnly });
+    const sum = cache.cached("sums", { declassify: true })(async function sum({ data }: { data: unknown }) {
+      return (data as number[]).length;
+    });
+    const count = () => runAs(agent, () => sum({ data: refId }));
+    expect([await count(), await count()]).toMatchObject([{ value: 2 }, { value: 2 }]);
+    await cache.callAs(agent, () => cache.resolve(refId)).catch(() => {});
+    const fails = async () => {
+      throw new Error(String(await cache.resolve(refId)));
+    };
+    await cache.callAs(agent, fails).catch(() => {});
+    expect(records.map(short).filter((line) => /withhold|declassify/.test(line))).toEqual([
+      "declassify permitted declassify sums",
+      "declassify permitted declassify sums",
+      "withhold denied hidden ",
+      "withhold denied hidden ",
     ]);
   });
 

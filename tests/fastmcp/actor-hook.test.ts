@@ -120,3 +120,19 @@ test("a hook has ten seconds, and its late answer is not heard", async () => {
   expect(await late).toContain("cannot tell who is asking");
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 1.5])(
+  "the number %d is nobody's id",
+  async (userId) => {
+    await expect(identify({ session: { userId } }, undefined, recordingLogger())).rejects.toMatchObject({
+      option: "actor",
+    });
+  },
+);
+
+test("a whole number is one", async () => {
+  expect(await identify({ session: { userId: 7 } }, undefined, recordingLogger())).toEqual({
+    type: "agent",
+    id: "7",
+  });
+});

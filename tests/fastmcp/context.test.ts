@@ -238,7 +238,8 @@ describe("what a tool sends while it runs", () => {
     const messages = messagesTo(client);
     const heard: unknown[] = [];
     await run(client, refId, heard);
-    expect(heard).toEqual([{ progress: 7, total: 9, message: "before" }, { progress: 8 }, { progress: 9 }]);
+    // The second one comes within the second, and how many there are is a figure, too.
+    expect(heard).toEqual([{ progress: 7, total: 9, message: "before" }, { progress: 8 }]);
     expect(messages.join("\n")).not.toContain(`${NUMBER}`);
   });
 

@@ -568,6 +568,26 @@ describe("who is asking", () => {
     });
   });
 
+  test("embedding in a tool asks as the tool's caller, and counts as use", async () => {
+    const cache = new RefCache({ name: "test" });
+    const server = withRefCache(authenticated(), cache);
+    server.addTool({ name: "make", execute: cache.cached("n")(async () => ["alice's own"]) });
+    server.addTool({
+      name: "embed",
+      parameters: z.object({ ref: z.string() }),
+      execute: async ({ ref }) => ({
+        content: [{ type: "resource", resource: await server.embedded(`refcache://${ref}`) }],
+      }),
+    });
+    const connect = await serve(server);
+    const [alice, bob] = [await connect("a"), await connect("b")];
+    const ref = (await call(alice, "make")).structuredContent?.ref_id;
+    expect(JSON.stringify(await call(alice, "embed", { ref }))).toContain("alice's own");
+    const refused = await call(bob, "embed", { ref });
+    expect(refused).toMatchObject({ isError: true });
+    expect(JSON.stringify(refused)).not.toContain("alice's own");
+  });
+
   test("a session in which nobody can be made out, and a hook in doubt, close the door", async () => {
     const cache = new RefCache({ name: "test", logger: recordingLogger() });
     const { refId } = await cache.set("k", "treasure");

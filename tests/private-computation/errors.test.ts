@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Actor, type Answer, policies, RefCache, runAs } from "../../src/index.js";
+import { type Actor, type Answer, policies, RefCache, runAs, StoreFullError } from "../../src/index.js";
 import { errorOf } from "../helpers/errors.js";
 import { everythingIn } from "../helpers/everything.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
@@ -130,11 +130,11 @@ describe("an error after a hidden use", () => {
 describe("an argument that does not fit", () => {
   const cache = new RefCache({ name: "test" });
   const tool = cache.cached("n", { name: "tool" });
-  const call = async (actor: Actor, data: unknown) => {
+  const call = async (actor: Actor, data: unknown, Wrong: new (message: string) => Error = TypeError) => {
     const fn = tool(async (args: unknown) => args);
     const { cached } = (await import("../../src/decorate.js")).cachedTarget(fn) ?? {};
     const validate = (args: unknown) => {
-      throw new TypeError(`expected a number, got ${JSON.stringify(args)}`);
+      throw new Wrong(`expected a number, got ${JSON.stringify(args)}`);
     };
     return errorOf(() => runAs(actor, () => cached?.call({ self: undefined, params: [{ data }], validate })));
   };
@@ -146,6 +146,7 @@ describe("an argument that does not fit", () => {
     expect(error).toMatchObject({ name: "HiddenArgumentError", code: "invalid_arguments" });
     expect(error.message).toBe("A value that you may use but not see does not fit this tool's parameters.");
     expect(everythingIn(error)).not.toContain("canary");
+    expect(await call(alice, refId, StoreFullError)).toEqual(error); // whatever the schema throws
   });
 
   test("is called unavailable where it may not be used, as it is where it does not exist", async () => {

@@ -63,9 +63,32 @@ describe("a tool that is not cached", () => {
     ],
   ])("does not pass an answer %s", async (_name, run) => {
     const refId = await stored();
-    const answer = await cache.callAs(alice, () => run(refId));
-    expect(everythingIn(answer)).not.toMatch(quotes);
-    expect(answer).toHaveProperty("ref_id");
+    const error = await errorOf(() => cache.callAs(alice, () => run(refId)));
+    expect(error).toMatchObject({ code: "result_withheld" });
+    expect(everythingIn(error)).not.toMatch(quotes);
+  });
+
+  test.each<[string, (secret: number, one: string, other: string) => Promise<unknown>]>([
+    ["which it is", (secret, one, other) => cache.get(secret > 90_000 ? one : other)],
+    ["its page", (secret, one) => cache.get(one, { page: secret % 7, pageSize: 1 })],
+    ["its size", (secret, one) => cache.get(one, { pageSize: 1, maxSize: secret })],
+  ])("does not pass an answer of its own choice: %s would tell", async (_name, run) => {
+    const refId = await stored();
+    const [one, other] = [await cache.set("1", [1, 2, 3, 4, 5, 6, 7]), await cache.set("2", [2])];
+    const choose = async () => {
+      const [secret = 0] = await cache.resolve<number[]>(refId);
+      return run(secret, one.refId, other.refId);
+    };
+    await expect(cache.callAs(alice, choose)).rejects.toMatchObject({ code: "result_withheld" });
+  });
+
+  test("does not pass an answer from before it used what its caller may not see", async () => {
+    const refId = await stored();
+    const chosen = cache.callAs(alice, async () => {
+      const answers = [await echo({ data: "yes" }), await echo({ data: "no" })];
+      return answers[(await cache.resolve<number[]>(refId))[0] === 81_234 ? 0 : 1];
+    });
+    await expect(chosen).rejects.toMatchObject({ code: "result_withheld" });
   });
 
   test("fails with a code and an id, having used what its caller may not READ", async () => {

@@ -1,21 +1,21 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Actor } from "./access/actor.js";
-import { currentUsage } from "./access/current.js";
-import type { Operation } from "./access/operation.js";
-import type { Policy } from "./access/policy.js";
-import type { Answer } from "./answer.js";
-import type { Entry, EntryHead } from "./entry/entry.js";
-import type { EntryStore } from "./entry-store.js";
+import type { Actor } from "../access/actor.js";
+import { currentUsage } from "../access/current.js";
+import type { Operation } from "../access/operation.js";
+import type { Policy } from "../access/policy.js";
+import type { Answer } from "../answer.js";
+import type { Entry, EntryHead } from "../entry/entry.js";
+import type { EntryStore } from "../entry-store.js";
 import {
   ConfigurationError,
   EntryUnreadableError,
   LimitExceededError,
   ReferenceUnavailableError,
-} from "./errors.js";
+} from "../errors.js";
+import { isReference, type RefId } from "../reference.js";
+import { withTimeout } from "../with-timeout.js";
 import { FirstTexts } from "./first-texts.js";
-import { isReference, type RefId } from "./reference.js";
 import { type StoreStats, StoreTally } from "./store-tally.js";
-import { withTimeout } from "./with-timeout.js";
 
 /** What an administrator is told of an entry; never its value. */
 export interface AdministeredEntry {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FirstTexts } from "../src/first-texts.js";
-import { MemoryBackend, policies, RefCache, runAs } from "../src/index.js";
-import { StoreTally } from "../src/store-tally.js";
-import { entry } from "./helpers/entries.js";
-import { MinimalBackend } from "./helpers/minimal-backend.js";
+import { FirstTexts } from "../../src/administration/first-texts.js";
+import { StoreTally } from "../../src/administration/store-tally.js";
+import { MemoryBackend, policies, RefCache, runAs } from "../../src/index.js";
+import { entry } from "../helpers/entries.js";
+import { MinimalBackend } from "../helpers/minimal-backend.js";
 
 const ADMIN = { type: "user", id: "admin" } as const;
 

@@ -1,4 +1,4 @@
-import type { EntryHead } from "./entry/entry.js";
+import type { EntryHead } from "../entry/entry.js";
 
 /** What a number of entries come to. */
 export interface Totals {

@@ -12,14 +12,14 @@ import {
   RefCache,
   runAs,
   SYSTEM,
-} from "../src/index.js";
-import { asServer } from "./helpers/actors.js";
-import { anyNamespace, anyPolicy } from "./helpers/arbitraries.js";
-import { all, entry, reference } from "./helpers/entries.js";
-import { errorOf } from "./helpers/errors.js";
-import { everythingIn } from "./helpers/everything.js";
-import { oracleOf } from "./helpers/oracle.js";
-import { recordingLogger } from "./helpers/recording-logger.js";
+} from "../../src/index.js";
+import { asServer } from "../helpers/actors.js";
+import { anyNamespace, anyPolicy } from "../helpers/arbitraries.js";
+import { all, entry, reference } from "../helpers/entries.js";
+import { errorOf } from "../helpers/errors.js";
+import { everythingIn } from "../helpers/everything.js";
+import { oracleOf } from "../helpers/oracle.js";
+import { recordingLogger } from "../helpers/recording-logger.js";
 
 const READ = 1;
 const alice: Actor = { type: "agent", id: "alice", sessionId: "s1" };
