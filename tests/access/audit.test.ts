@@ -134,6 +134,14 @@ describe("denials", () => {
   });
 });
 
+test("a hook that does not fail is not logged, whatever it returns", () => {
+  for (const returned of [undefined, 7, Promise.resolve()]) {
+    const logger = recordingLogger();
+    new AuditLog(() => returned, logger).record(event);
+    expect(logger.lines).toEqual([]);
+  }
+});
+
 describe("a hook that fails", () => {
   test.each([
     [new RangeError("canary"), "RangeError"],

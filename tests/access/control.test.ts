@@ -131,6 +131,7 @@ describe("the members hook", () => {
     expect(await questionsOf(members, { type: "user", sessionId: "s1" }).permits("get", acme)).toBe(false);
     expect(await questionsOf(members, { type: "agent" }).permits("get", acme)).toBe(false);
     expect(await questionsOf(members, SYSTEM).permits("get", acme)).toBe(true);
+    expect(await questionsOf(members, { type: "system", id: "cron" }).permits("get", acme)).toBe(true);
     expect(await questionsOf(members).permits("get", { ...acme, namespace: "user:alice" })).toBe(true);
     expect(members).not.toHaveBeenCalled();
   });

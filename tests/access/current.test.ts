@@ -11,6 +11,10 @@ test("the actor holds for everything a call awaits, and for nothing beside it", 
   expect(await inside).toEqual(alice);
 });
 
+test.each([undefined, null, "system", {}, { type: "user", id: "" }])("nobody runs as %j", (actor) => {
+  expect(() => runAs(actor as never, () => 1)).toThrow(/^actor: must be/);
+});
+
 test("two copies of the package in a process know the same actor", async () => {
   vi.resetModules();
   const copy = await import("../../src/access/current.js");

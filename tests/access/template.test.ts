@@ -96,6 +96,7 @@ describe("a namespace for tools", () => {
     undefined,
   ])("may not be %j", (template) => {
     expect(() => checkNamespaceTemplate(template, "cached")).toThrow(/^cached: /);
+    expect(() => checkNamespaceTemplate(template)).toThrow(/^namespace: /);
   });
 });
 
