@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { describe, onTestFinished } from "vitest";
+import { afterAll, describe, onTestFinished } from "vitest";
 import { RedisBackend } from "../../src/backends/redis/index.js";
 import { SqliteBackend } from "../../src/backends/sqlite/index.js";
 import { decodeRow, type EntryRow, encodeRow } from "../../src/entry/wire.js";
@@ -93,6 +93,7 @@ export function sqliteStore(): RawStore {
 }
 
 let server: Promise<RedisServer> | undefined;
+afterAll(async () => (await server)?.stop());
 
 /** A server of Redis or Valkey, one for all tests of a file; emptied when asked for. */
 export async function redisStore(): Promise<RawStore> {
