@@ -50,4 +50,5 @@ export class Disclosure {
   }
 }
 
-const WITHHELD = { permitted: false, reason: "hidden" };
+/** How it stands on the audit record. */
+export const WITHHELD = { permitted: false, reason: "hidden" };

@@ -53,7 +53,7 @@ export {
   type GetOptions,
   type ListOptions,
   RefCache,
-  type Reference,
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
+export type { Reference } from "./told-reference.js";

@@ -1,27 +1,21 @@
 import { z } from "zod";
 import { type Actor, checkActor, SYSTEM } from "./access/actor.js";
 import type { Questions } from "./access/control.js";
-import { currentActor, currentUsage, runCall } from "./access/current.js";
+import { currentActor, currentUsage } from "./access/current.js";
 import { PUBLIC_NAMESPACE } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
-import { Usage } from "./access/usage.js";
+import type { Usage } from "./access/usage.js";
 import { Administration } from "./administration/administration.js";
-import { type Answer, isAnswer, makeAnswer, originOf } from "./answer.js";
+import { type Answer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
-import { Disclosure } from "./disclosure.js";
 import type { Duration } from "./duration.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
-import {
-  AdministratorsOnlyError,
-  ConfigurationError,
-  HiddenResultError,
-  PermissionDeniedError,
-} from "./errors.js";
+import { AdministratorsOnlyError, ConfigurationError, PermissionDeniedError } from "./errors.js";
 import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
 import {
@@ -36,22 +30,8 @@ import {
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
 import { isReference, type RefId } from "./reference.js";
-
-/** A stored value by name, with what may be told of it. */
-export interface Reference {
-  readonly refId: RefId;
-  readonly namespace: string;
-  /** Unix time in milliseconds. */
-  readonly createdAt: number;
-  /** Unix time in milliseconds, `null` for never. */
-  readonly expiresAt: number | null;
-  /** The tool that made it, or `null`. */
-  readonly toolName: string | null;
-  /** Items of a list, members of an object, else `null`; also `null` for those who may use and not see it. */
-  readonly totalItems: number | null;
-  /** Size of the value as JSON text in bytes, where known; `null` for those who may use and not see it. */
-  readonly bytes: number | null;
-}
+import { type Reference, toReference } from "./told-reference.js";
+import { runUncached } from "./uncached-call.js";
 
 /** Who asks. Default: the caller of the tool that is running. Outside any, it must be said: {@link SYSTEM} for the server itself. */
 export interface ActorOptions {
@@ -90,8 +70,8 @@ export interface ListOptions extends ActorOptions {
  * ```ts
  * const cache = new RefCache({ name: "calculator" });
  * const { refId } = await cache.set("primes", [2, 3, 5]);
- * const answer = await cache.get(refId); // what a model may see
- * const value = await cache.resolve<number[]>(refId); // the value itself
+ * const answer = await cache.get(refId, { actor: ANONYMOUS_AGENT }); // what a model may see
+ * const value = await cache.resolve<number[]>(refId, { actor: SYSTEM }); // the value itself
  * ```
  */
 export class RefCache {
@@ -242,20 +222,7 @@ export class RefCache {
    * @throws {HiddenResultError} | {HiddenFailureError} in place of what is withheld; else what `run` throws.
    */
   async callAs<T>(actor: Actor, run: () => T | Promise<T>, tool = run.name): Promise<T> {
-    const outer = currentUsage();
-    const asker = checkActor(actor, "actor");
-    const usage = new Usage(outer?.caller ?? asker, outer);
-    const questions = this.#store.questionsOf(asker);
-    const disclosure = new Disclosure(questions, { usage, outer, tool }, this.#options);
-    let result: T;
-    try {
-      result = await runCall(usage, run, asker);
-    } catch (error) {
-      throw await disclosure.errorFor(error);
-    }
-    if (!(await disclosure.mayTell())) return (await this.#answerTo(questions, usage, result)) as T;
-    disclosure.told();
-    return result;
+    return runUncached(this.#store, this.#options, { actor: checkActor(actor, "actor"), run, tool });
   }
 
   /** Tells whether the caller of a call may READ all that it has used so far, and so may be told what its tool says. */
@@ -294,23 +261,6 @@ export class RefCache {
   /** Releases the backend's connections, files and timers. */
   async close(): Promise<void> {
     await this.#options.backend.close();
-  }
-
-  /**
-   * What may be told of what a tool returned, to one who may not READ all that it used: the answer of a call that was
-   * made since, and so is as closed. Any other may have been chosen by what was used. It is made again for the caller,
-   * without what the tool may have put into it.
-   */
-  async #answerTo(questions: Questions, usage: Usage, returned: unknown): Promise<Answer> {
-    const origin = isAnswer(returned) ? originOf(returned) : undefined;
-    if (origin?.usage === undefined || !(await questions.mayReadAll(usage, origin.usage))) {
-      questions.record("withhold", { permitted: false, reason: "hidden" }, null);
-      throw new HiddenResultError();
-    }
-    const { result, request } = origin;
-    const mayRead = await questions.permits("answer", result.entry, result.refId ?? undefined);
-    if (mayRead) currentUsage()?.add(result.entry);
-    return makeAnswer(result, { ...request, mayRead }, origin.usage);
   }
 
   #show<T>(refId: RefId, entry: Entry, options: GetOptions): Answer<T> {
@@ -400,8 +350,3 @@ const BY_SYSTEM = { permitted: true, reason: "system" };
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
 
 const previewOptions = z.strictObject(previewShape);
-
-function toReference(refId: RefId, { namespace, createdAt, expiresAt, metadata }: EntryHead): Reference {
-  const { toolName, totalItems, totalSize } = metadata;
-  return { refId, namespace, createdAt, expiresAt, toolName, totalItems, bytes: totalSize };
-}

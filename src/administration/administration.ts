@@ -13,22 +13,13 @@ import {
   ReferenceUnavailableError,
 } from "../errors.js";
 import { isReference, type RefId } from "../reference.js";
+import { type Reference, toReference } from "../told-reference.js";
 import { withTimeout } from "../with-timeout.js";
 import { FirstTexts } from "./first-texts.js";
 import { type StoreStats, StoreTally } from "./store-tally.js";
 
 /** What an administrator is told of an entry; never its value. */
-export interface AdministeredEntry {
-  readonly refId: RefId;
-  readonly namespace: string;
-  /** Unix time in milliseconds. */
-  readonly createdAt: number;
-  /** Unix time in milliseconds, `null` for never. */
-  readonly expiresAt: number | null;
-  readonly toolName: string | null;
-  readonly totalItems: number | null;
-  /** Size of the value as JSON text in bytes, where known. */
-  readonly bytes: number | null;
+export interface AdministeredEntry extends Reference {
   readonly policy: Policy;
 }
 
@@ -208,10 +199,6 @@ function tooLarge(): LimitExceededError {
   );
 }
 
-function toEntry(
-  refId: RefId,
-  { namespace, createdAt, expiresAt, metadata, policy }: EntryHead,
-): AdministeredEntry {
-  const { toolName, totalItems, totalSize } = metadata;
-  return { refId, namespace, createdAt, expiresAt, toolName, totalItems, bytes: totalSize, policy };
+function toEntry(refId: RefId, head: EntryHead): AdministeredEntry {
+  return { ...toReference(refId, head), policy: head.policy };
 }
