@@ -86,6 +86,12 @@ test("the error does not quote who it was", () => {
   expect(() => checkActor({ type: "user", id: "canary\u0000" }, "actor")).toThrow(/^(?!.*canary)/s);
 });
 
+test("the server itself and a model whom nobody verified are actors without an id, which nobody changes", () => {
+  expect(SYSTEM).toEqual({ type: "system" });
+  expect(ANONYMOUS_AGENT).toEqual({ type: "agent" });
+  expect(Object.isFrozen(SYSTEM) && Object.isFrozen(ANONYMOUS_AGENT)).toBe(true);
+});
+
 test("an id is a text of 1 to 256 characters, not blank, without control characters", () => {
   expect(["a", "a b", "日本", "🙂", "x".repeat(256)].every(isId)).toBe(true);
   expect(["", " ", "\u00a0", "x".repeat(257), "\u0085", "\ud83d", 1, null, undefined].some(isId)).toBe(false);
