@@ -25,7 +25,7 @@ import {
 } from "./errors.js";
 import { type ResolvedOptions, resolveTtl } from "./options.js";
 import type { Place, Placement } from "./placement.js";
-import { type FetchEntry, resolveReferences } from "./resolution.js";
+import { type FetchEntry, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
 
 /** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
@@ -155,7 +155,8 @@ export class CachedFunction {
     const { call, questions } = running;
     if (this.resolveRefs === false) return { params: call.params, missing: [] };
     const fetch = (refId: string) => this.#store.find(refId, questions, "use");
-    const resolved = await this.#resolve(call, fetch).catch(async (error: unknown) => {
+    const isHidden = (entry: Entry) => !questions.surelyPermits("get", entry);
+    const resolved = await this.#resolve(call, fetch, isHidden).catch(async (error: unknown) => {
       throw error instanceof StoreError ? error : await this.#misfit(error, running);
     });
     if (call.validate === undefined) return resolved;
@@ -172,15 +173,15 @@ export class CachedFunction {
     return disclosure.errorFor(error, () => new HiddenArgumentError());
   }
 
-  async #resolve(call: Call, fetch: FetchEntry): Promise<Prepared> {
+  async #resolve(call: Call, fetch: FetchEntry, isHidden: IsHidden): Promise<Prepared> {
     const { limits } = this.#cache;
     const keyed = call.params.slice(0, call.keyed);
     if (this.resolveRefs === true) {
-      const { value, missing } = await resolveReferences(keyed, fetch, limits);
+      const { value, missing } = await resolveReferences(keyed, fetch, limits, isHidden);
       return { params: [...(value as unknown[]), ...call.params.slice(keyed.length)], missing };
     }
     const members = pickMembers(keyed[0], this.resolveRefs || []);
-    const { value, missing } = await resolveReferences(members, fetch, limits);
+    const { value, missing } = await resolveReferences(members, fetch, limits, isHidden);
     const first =
       Object.keys(members).length === 0 ? keyed[0] : { ...(keyed[0] as object), ...(value as object) };
     return { params: [first, ...call.params.slice(1)], missing };

@@ -18,6 +18,12 @@ export interface ResolutionLimits {
 /** Gets the entry of a reference that the caller may use, or `undefined` when there is none for them. */
 export type FetchEntry = (refId: RefId) => Promise<Entry | undefined>;
 
+/**
+ * Tells entries whose size the caller may not know. They have a bound of their own: weighed together with a value of
+ * known size, they would tell theirs by when the bound is met.
+ */
+export type IsHidden = (entry: Entry) => boolean;
+
 /** Arguments with their references replaced. */
 export interface Resolution {
   readonly value: unknown;
@@ -44,10 +50,11 @@ export async function resolveReferences(
   args: unknown,
   fetch: FetchEntry,
   limits: ResolutionLimits,
+  isHidden: IsHidden = () => false,
 ): Promise<Resolution> {
   const found = countReferences(args, limits);
   if (found.size === 0) return { value: args, missing: [] };
-  const entries = await fetchAll(found, fetch, limits);
+  const entries = await fetchAll(found, fetch, limits, isHidden);
   const missing = [...found.keys()].filter((refId) => !entries.has(refId));
   return { value: entries.size === 0 ? args : substitute(args, entries), missing };
 }
@@ -79,17 +86,19 @@ async function fetchAll(
   references: ReadonlyMap<RefId, number>,
   fetch: FetchEntry,
   limits: ResolutionLimits,
+  isHidden: IsHidden,
 ): Promise<Map<RefId, Entry>> {
   const entries = new Map<RefId, Entry>();
-  let bytes = 0;
+  const bytes = { seen: 0, hidden: 0 };
   let total = 0;
   for (const [refId, occurrences] of references) {
     const entry = await fetch(refId);
     if (entry === undefined) continue;
     total += occurrences;
     if (total > limits.maxReferences) throw tooMany(limits.maxReferences);
-    bytes += occurrences * Math.max(entry.metadata.totalSize ?? 0, entry.json.length);
-    if (bytes > limits.maxResolvedBytes) throw tooLarge(limits);
+    const kind = isHidden(entry) ? "hidden" : "seen";
+    bytes[kind] += occurrences * Math.max(entry.metadata.totalSize ?? 0, entry.json.length);
+    if (bytes[kind] > limits.maxResolvedBytes) throw tooLarge(limits);
     entries.set(refId, entry);
   }
   return entries;

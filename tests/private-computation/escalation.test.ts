@@ -160,3 +160,15 @@ test("a policy that names an owner closes what a known caller makes to all other
     value: "alice's own",
   });
 });
+
+test("a value that is not to be seen cannot be weighed against one that is known", async () => {
+  const tight = new RefCache({ name: "test", limits: { maxResolvedBytes: 1000 } });
+  const { refId: secret } = await tight.set("k", "x".repeat(500), { policy: policies.executeOnly });
+  const count = tight.cached("n", { key: false })(async ({ data }: { data: unknown[] }) => data.length);
+  for (const size of [100, 497, 498, 499, 900]) {
+    const { refId: own } = await tight.set("k", "y".repeat(size));
+    expect(await runAs(alice, () => count({ data: [secret, own] }))).not.toHaveProperty("value");
+  }
+  const error = await errorOf(() => runAs(alice, () => count({ data: [secret, secret] })));
+  expect(error).toMatchObject({ code: "invalid_arguments" });
+});
