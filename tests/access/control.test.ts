@@ -90,6 +90,16 @@ describe("the members hook", () => {
     expect(members).toHaveBeenCalledTimes(2);
   });
 
+  test("that threw once is asked about the next group", async () => {
+    const members = vi.fn((_: Actor, { id }: Group) => {
+      if (id === "a") throw new Error("away");
+      return true;
+    });
+    const questions = questionsOf(members);
+    expect(await questions.permits("get", { ...acme, namespace: "org:a" })).toBe(false);
+    expect(await questions.permits("get", { ...acme, namespace: "org:b" })).toBe(true);
+  });
+
   test("is asked about a group once in an operation, in the next again", async () => {
     const members = vi.fn(() => true);
     const control = new AccessControl({ members, logger: recordingLogger() });

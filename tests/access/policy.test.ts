@@ -94,3 +94,12 @@ describe("a policy made of some members", () => {
     }
   });
 });
+
+test.each([null, undefined, false, 1, "x", [], new Map(), Promise.resolve({})])(
+  "%j makes no policy",
+  (partial) => {
+    const make = () => makePolicy(partial as never, "declassify");
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow("declassify: must be an object of members of a policy");
+  },
+);

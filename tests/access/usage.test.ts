@@ -74,3 +74,10 @@ describe("a call in the course of another", () => {
     expect(usage.policies).toEqual([policies.executeOnly]);
   });
 });
+
+test("a policy was used that equals one that was, whoever made it", () => {
+  const usage = new Usage({ type: "agent" });
+  usage.add({ namespace: "public", policy: policies.executeOnly });
+  expect(usage.has({ ...policies.executeOnly })).toBe(true);
+  expect(usage.has(policies.readOnly)).toBe(false);
+});

@@ -1,5 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Actor, policies, RefCache, type Reference, runAs, SYSTEM } from "../../src/index.js";
+import {
+  type Actor,
+  currentActor,
+  policies,
+  RefCache,
+  type Reference,
+  runAs,
+  SYSTEM,
+} from "../../src/index.js";
 import { asServer } from "../helpers/actors.js";
 import { errorOf } from "../helpers/errors.js";
 import { recordingLogger } from "../helpers/recording-logger.js";
@@ -171,4 +179,46 @@ test("a value that is not to be seen cannot be weighed against one that is known
   }
   const error = await errorOf(() => runAs(alice, () => count({ data: [secret, secret] })));
   expect(error).toMatchObject({ code: "invalid_arguments" });
+});
+
+test("a cached function that knows who asks is not answered for one asker what it said to the other", async () => {
+  const whoAsks = cache.cached("n")(async function whoAsks() {
+    return currentActor()?.type ?? "nobody";
+  });
+  expect(await cache.callAs(alice, () => runAs(SYSTEM, () => whoAsks()))).toMatchObject({ value: "system" });
+  expect(await runAs(alice, () => whoAsks())).toMatchObject({ value: "agent" });
+});
+
+describe("a tool whose callers may do nothing with its results", () => {
+  test.each(["user", "shared"] as const)(
+    "runs once for one call, scope %s, and says no more than that",
+    async (scope) => {
+      let runs = 0;
+      const tool = cache.cached("n", { scope, policy: policies.userOnly })(async function tool() {
+        return ++runs;
+      });
+      const answer = await runAs(alice, () => tool());
+      expect(answer).toMatchObject({ message: "You may not see this value." });
+      expect(runs).toBe(1);
+      const again = await runAs(alice, () => tool());
+      expect(again.ref_id === answer.ref_id).toBe(scope === "user"); // another's may have been found, where it is shared
+    },
+  );
+});
+
+test("declassify is given the policies of what was used, and not its own", async () => {
+  const given: unknown[] = [];
+  const tool = cache.cached("n", {
+    key: false,
+    policy: policies.executeOnly,
+    declassify: (used) => {
+      given.push(...used);
+      return {};
+    },
+  })(async ({ v }: { v: unknown }) => v);
+  const refId = (await cache.set("k", 1, { policy: { ...policies.readOnly } })).refId;
+  await runAs(alice, () => tool({ v: refId }));
+  expect(new Set(given.map((policy) => JSON.stringify(policy)))).toEqual(
+    new Set([JSON.stringify(policies.readOnly)]),
+  );
 });
