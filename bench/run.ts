@@ -41,7 +41,10 @@ function describeAim(
   const { aim, aimExtra, asThroughput } = contest;
   if (aimExtra !== undefined) {
     const extra = (ours - ceiling) * 1000;
-    return [`+${aimExtra} µs`, `${extra <= aimExtra ? "yes" : "no"}, +${extra.toFixed(1)} µs`];
+    return [
+      `+${aimExtra} µs`,
+      `${extra <= aimExtra ? "yes" : "no"}, ${extra < 0 ? "" : "+"}${extra.toFixed(1)} µs`,
+    ];
   }
   if (aim === undefined) return ["", ""];
   return [formatRatio(aim, contest), (asThroughput ? ratio >= aim : ratio <= aim) ? "yes" : "no"];

@@ -129,7 +129,7 @@ export class EntryStore {
 
   /** What is known of an entry, for the cache's own decisions. */
   async peek(refId: string): Promise<EntryHead | undefined> {
-    return ifReadable(() => this.head(refId));
+    return this.head(refId).catch(skipUnreadable);
   }
 
   /**
@@ -146,7 +146,7 @@ export class EntryStore {
     if (hasHeads(backend)) return yield* backend.heads(namespace);
     let visited = 0;
     for await (const refId of backend.keys(namespace)) {
-      const entry = await ifReadable(() => backend.get(refId));
+      const entry = await backend.get(refId).catch(skipUnreadable);
       if (entry !== undefined) yield [refId, entry];
       if (++visited % ENTRIES_PER_TURN === 0) await nextTurn();
     }
@@ -155,7 +155,7 @@ export class EntryStore {
   /** An earlier result by its name, for the call that made it to answer with; one that cannot be read is none. */
   async recall(name: string): Promise<{ refId: RefId; entry: Entry } | undefined> {
     const refId = await this.follow(name);
-    const sealed = refId === undefined ? undefined : await ifReadable(() => this.backend.get(refId));
+    const sealed = refId === undefined ? undefined : await this.backend.get(refId).catch(skipUnreadable);
     const entry =
       refId === undefined || sealed === undefined ? undefined : this.#openIfPossible(refId, sealed);
     return refId === undefined || entry === undefined ? undefined : { refId, entry };
@@ -177,15 +177,17 @@ export class EntryStore {
     operation: Operation,
     whole: boolean,
   ): Promise<EntryHead | undefined> {
-    const head = isReference(refId) ? await this.#look(refId, questions.actor, whole) : undefined;
+    const { backend } = this;
+    let head: EntryHead | undefined;
+    try {
+      if (isReference(refId))
+        head = await (!whole && hasHeads(backend) ? backend.head(refId) : backend.get(refId));
+    } catch (error) {
+      // Whose an unreadable entry is cannot be told, so only the server itself learns that there is one.
+      if (questions.actor.type === "system" || !(error instanceof EntryUnreadableError)) throw error;
+    }
     if (head === undefined) questions.record(operation, MISSING, null, refId);
     return head !== undefined && (await questions.permits(operation, head, refId)) ? head : undefined;
-  }
-
-  /** Whose an unreadable entry is cannot be told, so only the server itself learns that there is one. */
-  #look(refId: string, actor: Actor, whole: boolean): Promise<EntryHead | undefined> {
-    const look = () => (whole ? this.backend.get(refId) : this.head(refId));
-    return actor.type === "system" ? look() : ifReadable(look);
   }
 
   /** What is read now may be another entry than the one that was asked about. */
@@ -195,7 +197,7 @@ export class EntryStore {
     questions: Questions,
     operation: Operation,
   ): Promise<Entry | undefined> {
-    const entry = await ifReadable(() => this.backend.get(refId));
+    const entry = await this.backend.get(refId).catch(skipUnreadable);
     if (entry === undefined || (entry.policy === asked.policy && entry.namespace === asked.namespace))
       return entry;
     return (await questions.wouldPermit(operation, entry)) ? entry : undefined;
@@ -238,13 +240,9 @@ function isWhole(head: EntryHead): head is Entry {
   return "json" in head;
 }
 
-async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof EntryUnreadableError) return undefined;
-    throw error;
-  }
+function skipUnreadable(error: unknown): undefined {
+  if (error instanceof EntryUnreadableError) return undefined;
+  throw error;
 }
 
 /** Links for a backend that keeps none: known to this process only. */

@@ -74,13 +74,15 @@ export class Questions {
 
   /** Decides and puts it on record. Waits only where a hook must be asked about groups. */
   permits(operation: Operation, guarded: Guarded, refId?: string): boolean | Promise<boolean> {
-    const recorded = (decision: Decision) => {
-      if (this.#audit !== undefined) this.record(operation, decision, guarded.namespace, refId);
-      return decision.permitted;
-    };
     const learning = this.#learnGroups(guarded);
-    if (learning === undefined) return recorded(this.#decide(operation, guarded));
-    return learning.then(() => recorded(this.#decide(operation, guarded)));
+    if (learning === undefined) return this.#onRecord(operation, guarded, refId);
+    return learning.then(() => this.#onRecord(operation, guarded, refId));
+  }
+
+  #onRecord(operation: Operation, guarded: Guarded, refId: string | undefined): boolean {
+    const decision = this.#decide(operation, guarded);
+    if (this.#audit !== undefined) this.record(operation, decision, guarded.namespace, refId);
+    return decision.permitted;
   }
 
   /** Decides for the cache's own purposes, off the record. */
