@@ -42,6 +42,11 @@ const shape = z.object({
 /** What {@link OwnershipOptions} must be. */
 export const ownershipShape = shape.shape;
 
+function checkOwnership(options: OwnershipOptions): void {
+  checkShape(shape, options);
+  if (options.policy !== undefined) makePolicy(options.policy);
+}
+
 /** Finds the place of values in a namespace, or in one that a template makes of who calls. */
 export class Placement {
   /** The namespace, as it was given. */
@@ -58,8 +63,7 @@ export class Placement {
     settingsOf: (namespace: string) => NamespaceSettings,
   ) {
     checkNamespaceTemplate(template);
-    checkShape(shape, options);
-    makePolicy(options.policy ?? {});
+    if (Object.keys(options).length > 0) checkOwnership(options); // most values are set without any
     this.template = template;
     this.#options = options;
     this.#settingsOf = settingsOf;
@@ -87,7 +91,9 @@ export class Placement {
 
   #in(namespace: string): Place {
     const settings = this.#settingsOf(namespace);
-    return { namespace, settings, policy: makePolicy(this.#options.policy ?? {}, "policy", settings.policy) };
+    const { policy } = this.#options;
+    if (policy === undefined) return { namespace, settings, policy: settings.policy };
+    return { namespace, settings, policy: makePolicy(policy, "policy", settings.policy) };
   }
 
   #owned(policy: Policy, actor: Actor): Policy {
