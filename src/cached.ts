@@ -103,16 +103,13 @@ export class CachedFunction {
     const disclosure = new Disclosure(this.#store.questionsOf(usage.caller), told, this.#cache);
     const running = { call, questions, usage, place, disclosure };
     const result = await runCall(usage, () => this.#resultOf(running), asker);
-    const mayRead = await this.#mayRead(running, result);
-    if (mayRead) outer?.add(result.entry);
-    const mayUse = mayRead || (await questions.wouldPermit("use", result.entry));
-    return makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
-  }
-
-  async #mayRead({ questions, usage, place }: Running, { entry, refId }: Result): Promise<boolean> {
+    const { entry, refId } = result;
     if (this.#options.declassify && usage.policies.length > 0)
       questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
-    return questions.permits("answer", entry, refId ?? undefined);
+    const mayRead = await questions.permits("answer", entry, refId ?? undefined);
+    if (mayRead) outer?.add(entry);
+    const mayUse = mayRead || (await questions.wouldPermit("use", entry));
+    return makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
   }
 
   async #resultOf(running: Running): Promise<Result> {
