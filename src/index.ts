@@ -35,7 +35,7 @@ export {
   type LinkStore,
   type ReplaceStore,
 } from "./backends/backend.js";
-export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory.js";
+export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
 export type { CachedOptions, Declassify } from "./call.js";
 export { type Environment, encryptionFromEnvironment } from "./config.js";
 export type { Answered, CachedDecorator } from "./decorate.js";

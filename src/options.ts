@@ -6,7 +6,7 @@ import { DEFAULT_POLICY, makePolicy, type Policy } from "./access/policy.js";
 import type { Keyring } from "./at-rest/keyring.js";
 import { type EncryptionOptions, encryptionShape, makeKeyring } from "./at-rest/options.js";
 import type { CacheBackend } from "./backends/backend.js";
-import { MemoryBackend } from "./backends/memory.js";
+import { MemoryBackend } from "./backends/memory/backend.js";
 import { type Duration, parseDuration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { type Logger, stderrLogger } from "./logger.js";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CacheBackend } from "../../src/backends/backend.js";
 import { backendChecks } from "../../src/backends/conformance.js";
-import { MemoryBackend } from "../../src/backends/memory.js";
+import { MemoryBackend } from "../../src/backends/memory/backend.js";
 import type { Entry } from "../../src/entry/entry.js";
 import { all } from "../helpers/entries.js";
 

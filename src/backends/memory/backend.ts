@@ -1,10 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import type { Policy } from "../access/policy.js";
-import { type Entry, type EntryHead, type EntryMetadata, isExpired, storedSizeOf } from "../entry/entry.js";
-import { StoreFullError, StoreUnavailableError } from "../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "./backend.js";
-import { checkInteger, LONGEST_TIMER } from "./options.js";
+import type { Policy } from "../../access/policy.js";
+import {
+  type Entry,
+  type EntryHead,
+  type EntryMetadata,
+  isExpired,
+  storedSizeOf,
+} from "../../entry/entry.js";
+import { StoreFullError, StoreUnavailableError } from "../../errors.js";
+import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import { checkInteger, LONGEST_TIMER } from "../options.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { backendChecks } from "../../src/backends/conformance.js";
-import { MemoryBackend, type MemoryBackendOptions } from "../../src/backends/memory.js";
-import { ConfigurationError, StoreFullError } from "../../src/errors.js";
-import { all, entry, reference } from "../helpers/entries.js";
-import { longestTurn } from "../helpers/turns.js";
+import { backendChecks } from "../../../src/backends/conformance.js";
+import { MemoryBackend, type MemoryBackendOptions } from "../../../src/backends/memory/backend.js";
+import { ConfigurationError, StoreFullError } from "../../../src/errors.js";
+import { all, entry, reference } from "../../helpers/entries.js";
+import { longestTurn } from "../../helpers/turns.js";
 
 describe("conformance", () => {
   for (const check of backendChecks(async () => new MemoryBackend())) test(check.name, check.run);
