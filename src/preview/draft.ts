@@ -1,4 +1,5 @@
 import { Parts } from "./parts.js";
+import { RemoteText } from "./remote.js";
 import { sampleParts } from "./sample.js";
 import { shorten } from "./shorten.js";
 import { isContainer, type StrictLeaf, strictLeaf } from "./strict-json.js";
@@ -8,6 +9,7 @@ import type { Weigher } from "./weigher.js";
 
 /** What drafts previews of a value, for a weight that is given each time. */
 export function draftFor(value: unknown, strategy: "sample" | "truncate", weigher: Weigher): Drafter {
+  if (value instanceof RemoteText) return (weight) => firstCharacters(value, weigher, weight);
   if (isContainer(value)) {
     const draft = strategy === "sample" ? sampleParts : firstParts;
     const parts = new Parts(value);

@@ -36,13 +36,23 @@ export const characters: SizeMeasure = { unit: "characters", count: (text) => te
  */
 export function approximateSize(measure: SizeMeasure, text: string): number {
   if (text.length <= SAMPLED_ABOVE) return measure.count(text);
-  const stride = (text.length - SAMPLE_LENGTH) / (SAMPLES - 1);
-  let counted = 0;
-  for (let sample = 0; sample < SAMPLES; sample++) {
+  const samples = sampleRanges(text.length).map(({ from, to }) => text.slice(from, to));
+  return scaledSize(measure, samples, text.length);
+}
+
+/** Where the samples of a text of some length, above 65,536, are. */
+export function sampleRanges(length: number): { from: number; to: number }[] {
+  const stride = (length - SAMPLE_LENGTH) / (SAMPLES - 1);
+  return Array.from({ length: SAMPLES }, (_, sample) => {
     const from = Math.round(sample * stride);
-    counted += measure.count(text.slice(from, from + SAMPLE_LENGTH));
-  }
-  return Math.ceil((counted * text.length) / (SAMPLES * SAMPLE_LENGTH));
+    return { from, to: from + SAMPLE_LENGTH };
+  });
+}
+
+/** The size of a text, told by its samples. */
+export function scaledSize(measure: SizeMeasure, samples: readonly string[], length: number): number {
+  const counted = samples.reduce((sum, sample) => sum + measure.count(sample), 0);
+  return Math.ceil((counted * length) / (SAMPLES * SAMPLE_LENGTH));
 }
 
 /** The weigher a preview is planned with; exact for the built-in measures, a good guess for others. */

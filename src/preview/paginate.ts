@@ -2,7 +2,7 @@ import { InvalidPageError } from "../errors.js";
 import { draftFor } from "./draft.js";
 import { isExact, type SizeMeasure, weigherFor } from "./measure.js";
 import { type PagePlan, planPages } from "./page-plan.js";
-import type { Draft, PreviewRequest } from "./types.js";
+import type { Draft, PreviewRequest, Shown } from "./types.js";
 
 /** Parts of a value differ in how far a plugged measure is from the weigher. */
 const MARGIN = 1.15;
@@ -27,7 +27,7 @@ export function pageOf(value: unknown, request: PreviewRequest): Page {
     characters: request.pageSize,
   });
   checkPage(request.page, plan.starts.length);
-  const pageSize = mostOnPage(plan, request);
+  const pageSize = mostOnPage(plan.unit, request);
   return { ...takePage(plan, request.page ?? 1), ...(pageSize === undefined ? {} : { pageSize }) };
 }
 
@@ -35,7 +35,7 @@ export function pageOf(value: unknown, request: PreviewRequest): Page {
  * The weight of a full page. A plugged measure may count more than the weigher: by how much is told from a
  * sample of the value, with a margin, so that its pages hold the limit too.
  */
-function pageWeight(value: unknown, maxSize: number, measure: SizeMeasure): number {
+export function pageWeight(value: unknown, maxSize: number, measure: SizeMeasure): number {
   const weigher = weigherFor(measure);
   const weight = maxSize * weigher.perUnit;
   if (isExact(measure)) return weight;
@@ -57,12 +57,13 @@ function takePage(plan: PagePlan, page: number): Page {
 }
 
 /** The JSON text of a value is not asked for by its characters, so there a page size means nothing. */
-function mostOnPage(plan: PagePlan, request: PreviewRequest): number | undefined {
-  if (plan.unit === "json") return undefined;
-  return plan.unit === "characters" ? request.pageSize : (request.pageSize ?? request.maxPageSize);
+export function mostOnPage(unit: Shown["unit"], request: PreviewRequest): number | undefined {
+  if (unit === "json") return undefined;
+  return unit === "characters" ? request.pageSize : (request.pageSize ?? request.maxPageSize);
 }
 
-function checkPage(page: number | undefined, total: number): void {
+/** @throws {InvalidPageError} unless there is such a page. */
+export function checkPage(page: number | undefined, total: number): void {
   if (isWhole(page, total)) return;
   throw new InvalidPageError(
     total === 1
@@ -71,7 +72,8 @@ function checkPage(page: number | undefined, total: number): void {
   );
 }
 
-function checkPageSize(pageSize: number | undefined, most: number): void {
+/** @throws {InvalidPageError} unless it is a whole number from 1 on that is allowed. */
+export function checkPageSize(pageSize: number | undefined, most: number): void {
   if (isWhole(pageSize, most)) return;
   throw new InvalidPageError(`page_size must be a whole number from 1 to ${most}.`);
 }

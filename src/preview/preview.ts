@@ -2,6 +2,7 @@ import { draftFor } from "./draft.js";
 import { holdLimit, type Sized, sized } from "./hold-limit.js";
 import { weigherFor } from "./measure.js";
 import { type Page, pageOf } from "./paginate.js";
+import { isRemote, RemoteContainer, RemoteText } from "./remote.js";
 import { isContainer, isPresent } from "./strict-json.js";
 import type { Draft, Preview, PreviewRequest, PreviewStrategy } from "./types.js";
 
@@ -20,23 +21,27 @@ export type { Preview, PreviewRequest, PreviewStrategy, Shown } from "./types.js
  * @throws {InvalidPageError} when the page or page size asked for does not exist.
  */
 export function makePreview(value: unknown, request: PreviewRequest): Preview {
-  const isPage = request.page !== undefined || request.pageSize !== undefined;
-  return isPage || request.strategy === "paginate"
-    ? previewPage(value, request)
-    : previewPart(value, request.strategy, request);
+  if (isPaged(request)) return previewOfPage(pageOf(value, request), request, countItems(value));
+  return previewPart(value, request.strategy, request);
 }
 
-function previewPart(value: unknown, strategy: "sample" | "truncate", request: PreviewRequest): Preview {
-  return finish(value, strategy, draftWithin(value, strategy, request));
+/** Tells whether what is wanted is a page. */
+export function isPaged({ page, pageSize, strategy }: PreviewRequest): boolean {
+  return page !== undefined || pageSize !== undefined || strategy === "paginate";
 }
 
-function previewPage(value: unknown, request: PreviewRequest): Preview {
-  const page = pageOf(value, request);
+function previewPart(value: unknown, strategy: PreviewStrategy, request: PreviewRequest): Preview {
+  const way = strategy === "truncate" ? strategy : "sample";
+  return finish(way, draftWithin(value, way, request), countItems(value));
+}
+
+/** The preview that a page makes; shortened inside where it turns out larger than the limit. */
+export function previewOfPage(page: Page, request: PreviewRequest, totalItems: number | null): Preview {
   const exact = sized(page, request.measure);
   const held = exact.size <= request.maxSize ? exact : shortenPage(page, request);
   const { page: number, totalPages, pageSize } = page;
   const paging = { page: number, totalPages, ...(pageSize === undefined ? {} : { pageSize }) };
-  return { ...finish(value, "paginate", held), ...paging };
+  return { ...finish("paginate", held, totalItems), ...paging };
 }
 
 /** The beginning of a page that turned out too large, described as the part of the value it is. */
@@ -64,17 +69,19 @@ function emptyDraft({ shown }: Draft, value: unknown, { maxSize, measure }: Prev
 }
 
 function emptyOf(value: unknown): unknown {
-  if (Array.isArray(value)) return [];
+  if (value instanceof RemoteText) return "";
+  if (Array.isArray(value) || (value instanceof RemoteContainer && value.kind === "items")) return [];
   return isContainer(value) ? {} : "";
 }
 
-function finish(value: unknown, strategy: PreviewStrategy, { draft, size }: Sized): Preview {
+function finish(strategy: PreviewStrategy, { draft, size }: Sized, totalItems: number | null): Preview {
   const { preview, shown, shortened } = draft;
-  return { preview, strategy, size, totalItems: countItems(value), shown, shortened };
+  return { preview, strategy, size, totalItems, shown, shortened };
 }
 
 /** Items of a list, members of an object, `null` for anything else. */
 function countItems(value: unknown): number | null {
+  if (isRemote(value)) return value instanceof RemoteText ? null : value.count;
   if (Array.isArray(value)) return value.length;
   return isContainer(value) ? Object.values(value).filter(isPresent).length : null;
 }

@@ -71,6 +71,7 @@ function mostLarge(count: number): number {
 
 function firstGuess(parts: Parts, weigher: Weigher, inside: Allowance): number {
   const probes = evenlySpaced(parts.count, Math.min(PROBES, parts.count));
+  parts.want(probes);
   const weights = probes.map((index) => parts.weigh(index, weigher, inside)).sort((a, b) => a - b);
   const median = weights[weights.length >> 1] ?? inside.weight;
   return Math.max(1, Math.min(parts.count, Math.floor(inside.weight / median)));

@@ -22,6 +22,7 @@ export function weighTogether(
   weigher: Weigher,
   { weight, levels }: Allowance,
 ): number {
+  parts.want(indices);
   let left = weight;
   for (const index of indices) {
     const taken = parts.weigh(index, weigher, { weight: left, levels });

@@ -1,5 +1,6 @@
 import { DEEPER, ELLIPSIS, moreMarker, moreText } from "./markers.js";
 import { Parts, type ShownPart } from "./parts.js";
+import { RemoteText } from "./remote.js";
 import { shareOut } from "./share.js";
 import { isContainer, setMember, strictJson, strictLeaf } from "./strict-json.js";
 import { type Allowance, weighValue } from "./weigh-value.js";
@@ -38,17 +39,25 @@ export function shorten(value: unknown, weigher: Weigher, allowed: Allowance): P
 }
 
 function cut(value: unknown, weigher: Weigher, allowed: Allowance): Piece | undefined {
-  if (!isContainer(value)) return cutString(strictLeaf(value), weigher, allowed.weight);
+  if (value instanceof RemoteText || !isContainer(value)) return cutString(value, weigher, allowed.weight);
   if (allowed.levels <= 0) return textPiece(DEEPER, weigher, allowed.weight);
   return cutContainer(new Parts(value), weigher, allowed);
 }
 
-function cutString(text: unknown, weigher: Weigher, limit: number): Piece | undefined {
-  if (typeof text !== "string") return undefined;
+function cutString(leaf: unknown, weigher: Weigher, limit: number): Piece | undefined {
+  const text = leaf instanceof RemoteText ? leaf : strictLeaf(leaf);
+  if (typeof text !== "string" && !(text instanceof RemoteText)) return undefined;
   // The count of all characters is never shorter to write than that of the ones left out.
   const marker = weigher.string(moreMarker(text.length, "characters"));
-  const end = weigher.fit(text, 0, limit - marker);
-  return textPiece(text.slice(0, end) + moreMarker(text.length - end, "characters"), weigher, limit);
+  const shown = fittingBeginning(text, weigher, limit - marker);
+  return textPiece(shown + moreMarker(text.length - shown.length, "characters"), weigher, limit);
+}
+
+/** As much of the beginning of a text as fits a weight when written inside a JSON string. */
+export function fittingBeginning(text: string | RemoteText, weigher: Weigher, weight: number): string {
+  const most = Math.max(0, Math.ceil(weight / weigher.lightest));
+  const beginning = typeof text === "string" ? text : text.beginning(most);
+  return beginning.slice(0, weigher.fit(beginning, 0, weight));
 }
 
 function textPiece(text: string, weigher: Weigher, limit: number): Piece | undefined {

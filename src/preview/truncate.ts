@@ -1,5 +1,6 @@
 import type { Parts } from "./parts.js";
-import { beginning, PREVIEW_LEVELS } from "./shorten.js";
+import type { RemoteText } from "./remote.js";
+import { beginning, fittingBeginning, PREVIEW_LEVELS } from "./shorten.js";
 import type { Draft } from "./types.js";
 import type { Weigher } from "./weigher.js";
 
@@ -15,11 +16,12 @@ export function firstParts(parts: Parts, weigher: Weigher, weight: number): Draf
 }
 
 /** The first characters of a text: as many as fit. */
-export function firstCharacters(text: string, weigher: Weigher, weight: number): Draft {
-  const end = weigher.fit(text, 0, weight - weigher.brackets);
+export function firstCharacters(text: string | RemoteText, weigher: Weigher, weight: number): Draft {
+  const preview = fittingBeginning(text, weigher, weight - weigher.brackets);
+  const { length } = preview;
   return {
-    preview: text.slice(0, end),
-    shown: { unit: "characters", from: 0, to: end, count: end, total: text.length },
+    preview,
+    shown: { unit: "characters", from: 0, to: length, count: length, total: text.length },
     shortened: false,
   };
 }

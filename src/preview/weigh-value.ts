@@ -1,3 +1,4 @@
+import { isRemote } from "./remote.js";
 import { isContainer, isPresent, strictLeaf } from "./strict-json.js";
 import type { Weigher } from "./weigher.js";
 
@@ -15,7 +16,7 @@ export interface Allowance {
 export function weighValue(value: unknown, weigher: Weigher, limit: number, levels: number): number {
   if (typeof value === "string") return weigher.string(value, limit);
   if (!isContainer(value)) return weighLeaf(value, weigher, limit);
-  if (levels <= 0) return Number.POSITIVE_INFINITY;
+  if (levels <= 0 || isRemote(value)) return Number.POSITIVE_INFINITY; // what is remote is larger than any preview
   const weight = Array.isArray(value)
     ? weighList(value, weigher, limit, levels - 1)
     : weighObject(value as Record<string, unknown>, weigher, limit, levels - 1);

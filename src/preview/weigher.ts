@@ -6,6 +6,12 @@ export interface WeightRules {
   readonly typical: number;
   /** Number of states of `ascii`; state 0 is the one after punctuation, and at the beginning of a text. */
   readonly states: number;
+  /** The least a character can weigh. */
+  readonly lightest: number;
+  /** The most that a byte of UTF-8 adds to the weight of a JSON text: an upper bound of the mean over any text. */
+  readonly densest: number;
+  /** The same where that text is written inside a JSON string. */
+  readonly densestQuoted: number;
   /** Weight of an ASCII character in a state, and the state after it. Punctuation must not look at the state. */
   ascii(state: number, code: number): readonly [weight: number, next: number];
   /** Weight of any other UTF-16 code unit, alike for all of a block of 128. The state after it is 0. */
@@ -30,6 +36,12 @@ export class Weigher {
   readonly perUnit: number;
   /** Weight of an ordinary character. */
   readonly typical: number;
+  /** See {@link WeightRules}. */
+  readonly lightest: number;
+  /** See {@link WeightRules}. */
+  readonly densest: number;
+  /** See {@link WeightRules}. */
+  readonly densestQuoted: number;
   /** Weight of the two brackets of a list or object, or of the two quotes of a string. */
   readonly brackets: number;
   /** Weight of the comma between two parts. */
@@ -46,6 +58,9 @@ export class Weigher {
   constructor(rules: WeightRules) {
     this.perUnit = rules.perUnit;
     this.typical = rules.typical;
+    this.lightest = rules.lightest;
+    this.densest = rules.densest;
+    this.densestQuoted = rules.densestQuoted;
     this.#plain = table(rules.states, (state, code) => rules.ascii(state, code));
     this.#wide = Int32Array.from({ length: 512 }, (_, block) => rules.wide(block * 128));
     this.#escaped = table(rules.states, (state, code) => this.#escape(state, String.fromCharCode(code)));

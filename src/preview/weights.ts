@@ -4,6 +4,9 @@ import { Weigher } from "./weigher.js";
 export const CHARACTERS = new Weigher({
   perUnit: 1,
   typical: 1,
+  lightest: 1,
+  densest: 1,
+  densestQuoted: 2, // a quote or a backslash, escaped
   states: 1,
   ascii: () => [1, 0],
   wide: () => 1,
@@ -67,6 +70,9 @@ function wideWeight(firstOfBlock: number): number {
 export const TOKENS = new Weigher({
   perUnit: 100,
   typical: 45,
+  lightest: 26,
+  densest: 121, // a phonetic letter of two bytes and a digit, by turns: (230 + 132) / 3
+  densestQuoted: 144, // quotes, escaped
   states: LONG + 1,
   ascii: asciiWeight,
   wide: wideWeight,
