@@ -50,6 +50,18 @@ export function redisPartsFromEnvironment(env: Environment = process.env): Redis
   };
 }
 
+/** What the sentinels of a Redis store are told: `REDIS_SENTINEL_USERNAME` and `REDIS_SENTINEL_PASSWORD`. */
+export function sentinelCredentialsFromEnvironment(env: Environment = process.env): {
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+} {
+  const { REDIS_SENTINEL_USERNAME: username, REDIS_SENTINEL_PASSWORD: password } = env;
+  return {
+    ...(username ? { sentinelUsername: username } : {}),
+    ...(password ? { sentinelPassword: password } : {}),
+  };
+}
+
 /**
  * The option `encryption` of a cache, so that servers and the command use the same keys: `MCP_REFCACHE_KEYS` holds
  * `name:base64` pairs joined by commas, `MCP_REFCACHE_CURRENT_KEY` names the one that writes, where there are

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -14,6 +14,8 @@ export interface RedisServerOptions {
   persist?: boolean;
   /** Lines of the configuration, such as `["maxmemory", "3mb"]` or `["user", "app", "on", ">secret", "~*", "+get"]`. */
   config?: string[][];
+  /** A sentinel in place of a store; it writes its own configuration. */
+  sentinel?: boolean;
   /** PEM files of a server that speaks TLS alone. */
   tls?: { ca: string; cert: string; key: string };
 }
@@ -136,6 +138,23 @@ export class RedisServer {
   }
 
   #arguments(): string[] {
+    return this.options.sentinel ? this.#sentinelArguments() : this.#storeArguments();
+  }
+
+  /** A file, which a sentinel demands; it is kept over a restart, as the sentinel has written it. */
+  #sentinelArguments(): string[] {
+    const file = join(this.#folder, "sentinel.conf");
+    const lines = [
+      ["port", `${this.port}`],
+      ["bind", this.host],
+      ["dir", this.#folder],
+      ...(this.options.config ?? []),
+    ];
+    if (!existsSync(file)) writeFileSync(file, lines.map((line) => line.join(" ")).join("\n"));
+    return [file, "--sentinel"];
+  }
+
+  #storeArguments(): string[] {
     const { password, persist, config = [], tls } = this.options;
     const port = tls
       ? [

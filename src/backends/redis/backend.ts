@@ -2,11 +2,10 @@ import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
 import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
-import { checkClient, createClient, type RedisArgument, type RedisClient } from "./client.js";
-import { Connection } from "./connection.js";
-import { replyCode } from "./errors.js";
+import type { Command, Connection } from "./commands.js";
+import { connect } from "./connect.js";
 import { ENTRY_PREFIX, entryKey, LINK_PREFIX, linkKey, refIdOf } from "./keys.js";
-import { type RedisBackendOptions, readOptions, readTimeouts } from "./options.js";
+import type { RedisBackendOptions } from "./options.js";
 import { scanKeys } from "./scan.js";
 
 /** How much of an entry's end is read for its head, in bytes. */
@@ -20,6 +19,8 @@ const TAIL_BYTES = 2048;
  * @example
  * new RedisBackend();                                       // REDIS_URL, or REDIS_HOST, REDIS_PORT, …
  * new RedisBackend({ url: "rediss://app:secret@cache.example:6380/2" });
+ * new RedisBackend({ url: "redis+sentinel://app:secret@10.0.0.1:26379,10.0.0.2:26379/cache" });
+ * new RedisBackend({ nodes: [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7000 }] });
  */
 export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
   readonly #connection: Connection;
@@ -30,13 +31,12 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
    * @throws {PeerDependencyError} when ioredis is not installed.
    */
   constructor(options: RedisBackendOptions = {}) {
-    const { client } = options;
-    this.#connection = client === undefined ? ownConnection(options) : givenConnection(client, options);
+    this.#connection = connect(options);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
   async get(refId: string): Promise<Entry | undefined> {
-    const text = await this.#read(refId, "get");
+    const text = await this.#read(refId, ["get"]);
     const entry = text === undefined ? undefined : decodeEntry(refId, text);
     return live(entry);
   }
@@ -44,14 +44,13 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   /** See {@link CacheBackend.set}. One round trip. */
   async set(refId: string, entry: Entry): Promise<void> {
     const text = encodeEntry(entry);
-    const [command, ...args] = writing(entryKey(refId), text, entry.expiresAt);
-    await this.#connection.run((client) => client.call(command, ...args), text.length);
+    await this.#connection.call(writing(entryKey(refId), text, entry.expiresAt), text.length);
   }
 
   /** See {@link CacheBackend.delete}. One round trip. */
   async delete(refId: string): Promise<boolean> {
     const key = entryKey(refId);
-    const [tail, removed] = await this.#pipeline([tailOf(key), ["unlink", key]]);
+    const [tail, removed] = await this.#connection.send([tailOf(key), ["unlink", key]]);
     const head = typeof tail === "string" ? decodeHeadFromTail(tail) : undefined;
     return removed === 1 && (head === undefined || !isExpired(head, Date.now()));
   }
@@ -82,7 +81,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
    * @throws {EntryUnreadableError} for a malformed entry.
    */
   async head(refId: string): Promise<EntryHead | undefined> {
-    const tail = await this.#read(refId, "getrange", -TAIL_BYTES, -1);
+    const tail = await this.#read(refId, ["getrange", -TAIL_BYTES, -1]);
     if (!tail) return undefined;
     return live(decodeHeadFromTail(tail) ?? (await this.#headOfWhole(refId)));
   }
@@ -94,33 +93,27 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
 
   /** See {@link LinkStore.getLink}. */
   async getLink(name: string): Promise<string | undefined> {
-    const reply = await this.#connection.run((client) => client.call("get", linkKey(name)));
+    const reply = await this.#connection.call(["get", linkKey(name)]);
     return typeof reply === "string" ? reply : undefined;
   }
 
-  /** See {@link LinkStore.setLinked}. One round trip, and a transaction: where the entry is refused, so is the link. */
+  /**
+   * See {@link LinkStore.setLinked}. Where the entry is refused, so is the link. On one server one round trip, and a
+   * transaction; on a cluster the link follows once the entry is acknowledged.
+   */
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     const text = encodeEntry(entry);
     const { expiresAt } = entry;
     const link = writing(linkKey(name), refId, expiresAt);
-    const transaction = [
-      ["call", "multi"],
-      writing(entryKey(refId), text, expiresAt),
-      link,
-      ["call", "exec"],
-    ];
-    await this.#pipeline(transaction, text.length);
+    await this.#connection.inOrder([writing(entryKey(refId), text, expiresAt), link], text.length);
   }
 
   /** See {@link ReplaceStore.replace}. One round trip. */
   async replace(refId: string, entry: Entry): Promise<boolean> {
     const text = encodeEntry(entry);
-    const [command, ...args] = writing(entryKey(refId), text, entry.expiresAt);
-    const onlyIfThere = command === "set" ? ["XX"] : [];
-    const reply = await this.#connection.run(
-      (client) => client.call(command, ...args, ...onlyIfThere),
-      text.length,
-    );
+    const write = writing(entryKey(refId), text, entry.expiresAt);
+    const onlyIfThere = write[0] === "set" ? ["XX"] : [];
+    const reply = await this.#connection.call([...write, ...onlyIfThere], text.length);
     return reply === "OK" || reply === 1;
   }
 
@@ -130,9 +123,9 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   }
 
   /** Runs a command whose reply is the text of an entry, or part of it. A key of another type is no entry. */
-  async #read(refId: string, command: string, ...args: RedisArgument[]): Promise<string | undefined> {
+  async #read(refId: string, [name, ...args]: Command): Promise<string | undefined> {
     try {
-      const reply = await this.#connection.run((client) => client.call(command, entryKey(refId), ...args));
+      const reply = await this.#connection.call([name, entryKey(refId), ...args]);
       return typeof reply === "string" ? reply : undefined;
     } catch (error) {
       if (!(error instanceof StoreUnusableError && isWrongType(error.cause))) throw error;
@@ -140,18 +133,8 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     }
   }
 
-  /** Sends commands at once. What a key of another type refuses has no reply; any other error is thrown. */
-  #pipeline(commands: RedisArgument[][], bytes = 0): Promise<unknown[]> {
-    return this.#connection.run(async (client) => {
-      const replies = (await client.pipeline(commands).exec()) ?? [];
-      const failed = replies.find(([error]) => error !== null && replyCode(error) !== "WRONGTYPE");
-      if (failed !== undefined) throw failed[0];
-      return replies.map(([error, reply]) => (error === null ? reply : undefined));
-    }, bytes);
-  }
-
   async #headOfWhole(refId: string): Promise<EntryHead | undefined> {
-    const text = await this.#read(refId, "get");
+    const text = await this.#read(refId, ["get"]);
     if (text === undefined) return undefined;
     const { json: _, ...head } = decodeEntry(refId, text);
     return head;
@@ -159,7 +142,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
 
   async *#headBatches(namespace?: string): AsyncGenerator<(readonly [refId: string, head: EntryHead])[]> {
     for await (const keys of scanKeys(this.#connection, ENTRY_PREFIX)) {
-      const tails = await this.#pipeline(keys.map(tailOf));
+      const tails = await this.#connection.send(keys.map(tailOf));
       const heads: (readonly [string, EntryHead])[] = [];
       for (const [n, key] of keys.entries()) {
         const refId = refIdOf(key);
@@ -191,20 +174,9 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   }
 
   async #unlink(keys: string[]): Promise<number> {
-    if (keys.length === 0) return 0;
-    return Number(await this.#connection.run((client) => client.call("unlink", ...keys)));
+    const removed = await this.#connection.send(keys.map((key) => ["unlink", key]));
+    return removed.filter((reply) => reply === 1).length;
   }
-}
-
-function ownConnection(options: RedisBackendOptions): Connection {
-  const settings = readOptions(options);
-  const where = `${settings.host}:${settings.port}`;
-  return new Connection(createClient(settings), { ...readTimeouts(options), where, owned: true });
-}
-
-function givenConnection(client: RedisClient, options: RedisBackendOptions): Connection {
-  const where = "the address of the given client";
-  return new Connection(checkClient(client), { ...readTimeouts(options), where, owned: false });
 }
 
 function live<H extends EntryHead>(head: H | undefined): H | undefined {
@@ -212,13 +184,13 @@ function live<H extends EntryHead>(head: H | undefined): H | undefined {
 }
 
 /** Stores a text under a key until a time in Unix ms; one that is past removes what was there. */
-function writing(key: string, text: string, expiresAt: number | null): [string, ...RedisArgument[]] {
+function writing(key: string, text: string, expiresAt: number | null): Command {
   if (expiresAt === null) return ["set", key, text];
   const life = Math.ceil(expiresAt - Date.now());
   return life > 0 ? ["set", key, text, "PX", life] : ["unlink", key];
 }
 
-function tailOf(key: string): RedisArgument[] {
+function tailOf(key: string): Command {
   return ["getrange", key, -TAIL_BYTES, -1];
 }
 

@@ -1,17 +1,28 @@
 import { createRequire } from "node:module";
 import { ConfigurationError, PeerDependencyError } from "../../errors.js";
-import type { RedisSettings } from "./options.js";
+import type { RedisAddress } from "./address.js";
+import type { ClusterSettings, CommonSettings, SentinelSettings, ServerSettings } from "./options.js";
 
 /** What may be an argument of a command. */
 export type RedisArgument = string | number;
+
+/** What a client of one server and one of a cluster have in common. */
+export interface Connectable {
+  /** ioredis' connection state: `wait`, `connecting`, `connect`, `ready`, `close`, `reconnecting` or `end`. */
+  readonly status: string;
+  /** Connects a client that was made with `lazyConnect`. */
+  connect(): Promise<unknown>;
+  on(event: string, listener: (error: unknown) => void): unknown;
+  off(event: string, listener: (error: unknown) => void): unknown;
+}
 
 /**
  * What is used of an ioredis client. A structural type, so that the package's types need no ioredis.
  * `enableAutoPipelining` does no harm.
  */
-export interface RedisClient {
-  /** ioredis' connection state: `wait`, `connecting`, `connect`, `ready`, `close`, `reconnecting` or `end`. */
-  readonly status: string;
+export interface RedisClient extends Connectable {
+  /** What it was made with. */
+  readonly options?: { readonly host?: string | undefined; readonly port?: number | undefined };
   /** The socket, once there is one. */
   readonly stream?: RedisStream | undefined;
   /** Sends one command. */
@@ -20,14 +31,23 @@ export interface RedisClient {
   pipeline(commands: RedisArgument[][]): {
     exec(): Promise<[error: Error | null, reply: unknown][] | null>;
   };
-  /** Connects a client that was made with `lazyConnect`. */
-  connect(): Promise<unknown>;
   /** Ends the connection once the commands before it are answered. */
   quit(): Promise<unknown>;
   /** Ends the connection at once. */
   disconnect(): void;
-  on(event: string, listener: (error: unknown) => void): unknown;
-  off(event: string, listener: (error: unknown) => void): unknown;
+}
+
+/** What is used of an ioredis `Cluster`: what it knows of the servers. Commands are sent to these directly. */
+export interface RedisClusterClient extends Connectable {
+  readonly isCluster: boolean;
+  /** The addresses, `host:port`, of those that hold a slot; first the primary. */
+  readonly slots: readonly (readonly string[])[];
+  /** A client for each server. */
+  nodes(role?: "all" | "master" | "slave"): RedisClient[];
+  /** Asks the servers again who holds which slot. */
+  refreshSlotsCache(callback?: (error?: Error | null) => void): void;
+  /** Ends all connections, and makes them anew if told to. */
+  disconnect(reconnect?: boolean): void;
 }
 
 /** What is used of a socket. */
@@ -42,25 +62,61 @@ const LONGEST_RETRY_MS = 500;
 const JITTER_MS = 100;
 /** How long a closing connection may linger. */
 const DISCONNECT_TIMEOUT_MS = 100;
+/** How long one sentinel, or one server of a cluster, is waited for that is asked where the others are. */
+const ASKING_TIMEOUT_MS = 500;
 
 /**
  * Makes an ioredis client with settings under which nothing hangs and nothing is sent twice. No connection yet.
  * @throws {PeerDependencyError} when ioredis is not installed.
  */
-export function createClient(settings: RedisSettings, load = loadIoredis): RedisClient {
-  const Redis = load();
+export function createClient(settings: ServerSettings | SentinelSettings, load = loadIoredis): RedisClient {
+  const { Redis } = load();
   return new Redis(ioredisOptions(settings));
 }
 
 /**
- * The options for ioredis, and why. Its own `commandTimeout` and `socketTimeout` stay off on purpose: the first
- * leaves a dead connection in place, both cut a large value that is still on its way. `Connection` has one
- * deadline a call in their place, which allows for size and drops the connection.
+ * Makes an ioredis client of a cluster, of which only the knowledge of the servers is used. No connection yet.
+ * @throws {PeerDependencyError} when ioredis is not installed.
  */
-export function ioredisOptions(settings: RedisSettings): Record<string, unknown> {
-  const { commandTimeout: _, ...address } = settings;
+export function createCluster(settings: ClusterSettings, load = loadIoredis): RedisClusterClient {
+  const { Cluster } = load();
+  const { nodes, natMap, ...common } = settings;
+  return new Cluster([...nodes], {
+    lazyConnect: true,
+    enableReadyCheck: false,
+    clusterRetryStrategy: retryDelay,
+    slotsRefreshTimeout: ASKING_TIMEOUT_MS,
+    /** Names stay names: a certificate is for them, and each connection looks them up. */
+    dnsLookup: (host: string, done: (error: null, address: string) => void) => done(null, host),
+    ...(natMap ? { natMap } : {}),
+    redisOptions: serverOptions(common),
+  });
+}
+
+/** The options for ioredis: {@link serverOptions}, where the server is, and how a lost one is found again. */
+export function ioredisOptions(settings: ServerSettings | SentinelSettings): Record<string, unknown> {
+  if (!("sentinels" in settings)) return { ...serverOptions(settings), retryStrategy: retryDelay };
+  const { masterName, sentinelTls, ...rest } = settings;
   return {
-    ...address,
+    ...serverOptions(rest),
+    name: masterName,
+    ...(settings.tls ? { enableTLSForSentinelMode: true } : {}),
+    ...(sentinelTls ? { sentinelTLS: sentinelTls } : {}),
+    sentinelCommandTimeout: ASKING_TIMEOUT_MS,
+    sentinelRetryStrategy: retryDelay,
+    retryStrategy: retryDelay,
+  };
+}
+
+/**
+ * The options for each connection, and why. ioredis' own `commandTimeout` and `socketTimeout` stay off on purpose:
+ * the first leaves a dead connection in place, both cut a large value that is still on its way. `ServerConnection`
+ * has one deadline a call in their place, which allows for size and drops the connection.
+ */
+function serverOptions(settings: CommonSettings): Record<string, unknown> {
+  const { commandTimeout: _, ...rest } = settings;
+  return {
+    ...rest,
     /** Connect at the first call, not at construction. */
     lazyConnect: true,
     /** Never keep commands for later: the caller has long been told that they failed. */
@@ -74,7 +130,6 @@ export function ioredisOptions(settings: RedisSettings): Record<string, unknown>
     /** Off: CLIENT SETINFO is one more right that a narrow ACL user lacks. */
     disableClientInfo: true,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    retryStrategy: retryDelay,
   };
 }
 
@@ -84,32 +139,37 @@ export function retryDelay(attempt: number): number {
 }
 
 /**
- * Checks that a client given by the caller talks to one server, under the keys of the wire format.
- * @throws {ConfigurationError} for a cluster's client or a key prefix.
+ * Checks that a client given by the caller writes under the keys of the wire format.
+ * @throws {ConfigurationError} for a key prefix.
  */
-export function checkClient(client: RedisClient): RedisClient {
-  const { isCluster, options } = client as { isCluster?: unknown; options?: { keyPrefix?: unknown } };
-  if (isCluster === true) {
-    throw new ConfigurationError("client", "must be a client of one server, not of a cluster");
-  }
+export function checkClient<C extends RedisClient | RedisClusterClient>(client: C): C {
+  const { options } = client as { options?: { keyPrefix?: unknown } };
   if (options?.keyPrefix) {
     throw new ConfigurationError("client", "must not have a keyPrefix: other servers look under fixed keys");
   }
   return client;
 }
 
-type ClientConstructor = new (options: Record<string, unknown>) => RedisClient;
+/** Tells whether a client is one of a cluster. */
+export function isClusterClient(client: RedisClient | RedisClusterClient): client is RedisClusterClient {
+  return (client as { isCluster?: unknown }).isCluster === true;
+}
+
+interface Ioredis {
+  readonly Redis: new (options: Record<string, unknown>) => RedisClient;
+  readonly Cluster: new (
+    nodes: readonly RedisAddress[],
+    options: Record<string, unknown>,
+  ) => RedisClusterClient;
+}
 
 /**
  * Loads ioredis when it is first needed, which takes some 50 ms.
  * @throws {PeerDependencyError} when it is not installed.
  */
-export function loadIoredis(
-  load: (id: string) => unknown = createRequire(import.meta.url),
-): ClientConstructor {
+export function loadIoredis(load: (id: string) => unknown = createRequire(import.meta.url)): Ioredis {
   try {
-    const { Redis } = load("ioredis") as { Redis: ClientConstructor };
-    return Redis;
+    return load("ioredis") as Ioredis;
   } catch (error) {
     if ((error as { code?: unknown }).code !== "MODULE_NOT_FOUND") throw error;
     throw new PeerDependencyError("The Redis backend needs ioredis. Run: npm install ioredis");

@@ -1,6 +1,9 @@
 import type { RedisClient, RedisStream } from "./client.js";
+import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
 import { closedError, replyCode, toStoreError } from "./errors.js";
+import { Readiness } from "./readiness.js";
+import { isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit } from "./unit.js";
 
 /** What a connection is told about its client. */
 export interface ConnectionOptions {
@@ -8,6 +11,10 @@ export interface ConnectionOptions {
   readonly where: string;
   /** Whether the client is ours to drop and to close. */
   readonly owned: boolean;
+  /** Whether the client connects anew by itself for as long as it is not closed. Default `owned`. */
+  readonly revive?: boolean;
+  /** Whether another server takes over where this one fails: a connection to a read-only one is then dropped. */
+  readonly failsOver?: boolean;
   /** Milliseconds a connection may take to come about. */
   readonly connectTimeout: number;
   /** Milliseconds a command may take, the time for a large value aside. */
@@ -18,148 +25,160 @@ export interface ConnectionOptions {
 const LEAST_BUDGET_MS = 100;
 
 /**
- * A client whose every command settles in time, with a `StoreError` if it fails. While the server is down, calls
- * fail at once with the reason; the client connects again behind them. A connection on which a command ran out
- * of time is dropped: what still arrives on it can only be late.
+ * A client of one server, whose every command settles in time, with a `StoreError` if it fails. While the server is
+ * down, calls fail at once with the reason; the client connects again behind them. A connection on which a command
+ * ran out of time is dropped: what still arrives on it can only be late.
  */
-export class Connection {
+export class ServerConnection implements Connection {
   readonly #client: RedisClient;
   readonly #options: ConnectionOptions;
+  readonly #readiness: Readiness;
   readonly #dropped = new WeakSet<RedisStream>();
   readonly #listeners = {
     connect: () => this.#watchHandshake(),
-    ready: () => this.#onReady(),
-    close: () => this.#onClose(),
-    end: () => this.#onEnd(),
+    ready: () => clearTimeout(this.#handshake),
+    close: () => clearTimeout(this.#handshake),
     error: (error: unknown) => this.#onError(error),
   };
   #handshake: NodeJS.Timeout | undefined;
-  /** The last error of the present attempt. */
-  #reason: unknown;
-  /** Why the last attempt failed; `undefined` while connected, and until the first attempt after that is over. */
-  #failure: unknown;
-  #wasReady: boolean;
-  #ready: Promise<void> | undefined;
-  #waiter: { resolve(): void; reject(reason: unknown): void } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(client: RedisClient, options: ConnectionOptions) {
     this.#client = client;
     this.#options = options;
-    this.#wasReady = client.status === "ready";
+    this.#readiness = new Readiness(client, {
+      connectTimeout: options.connectTimeout,
+      revive: options.revive ?? options.owned,
+      isLive: () => !this.#isDropped(client.stream),
+    });
     for (const [event, listener] of Object.entries(this.#listeners)) client.on(event, listener);
+  }
+
+  /** See {@link Connection.call}. */
+  call(command: Command, bytes = 0): Promise<unknown> {
+    return this.run((client) => client.call(...command), bytes);
+  }
+
+  /** See {@link Connection.send}. */
+  async send(commands: readonly Command[], bytes = 0): Promise<unknown[]> {
+    const units = commands.map((command) => ({ commands: [command] }));
+    return (await this.exchange(units, bytes)).flatMap((outcome) => this.repliesOf(outcome));
+  }
+
+  /** See {@link Connection.inOrder}. One transaction: where one command is refused, so are all. */
+  async inOrder(commands: readonly Command[], bytes = 0): Promise<unknown[]> {
+    const outcomes = await this.exchange([{ commands }], bytes);
+    return outcomes.flatMap((outcome) => this.repliesOf(outcome));
+  }
+
+  /** See {@link Connection.servers}. */
+  async servers(): Promise<readonly ServerConnection[]> {
+    return [this];
+  }
+
+  /** See {@link Connection.placement}. */
+  placement(): string {
+    return "";
   }
 
   /**
    * Runs a command, or several that are sent at once, within the time that is given to a call.
    * @param bytes how much is sent, where that is much.
+   * @param budget milliseconds it may take, where it is not the first attempt.
    * @throws {StoreError} when it fails or takes too long.
    */
-  async run<T>(send: (client: RedisClient) => Promise<T>, bytes = 0): Promise<T> {
-    const budget = this.#isUsable() ? this.#options.commandTimeout : await this.#connected();
+  async run<T>(
+    send: (client: RedisClient) => Promise<T>,
+    bytes = 0,
+    budget = this.#options.commandTimeout,
+  ): Promise<T> {
+    const left = this.isUsable() ? budget : await this.connected(budget);
     const { stream } = this.#client;
     try {
-      return await withDeadline(
-        send(this.#client),
-        budget + sendingTime(bytes),
-        () => stream?.bytesRead ?? 0,
-      );
+      return await withDeadline(send(this.#client), left + sendingTime(bytes), () => stream?.bytesRead ?? 0);
     } catch (error) {
       throw this.#explain(error, stream);
     }
   }
 
-  /** Ends the connection, once what is under way is answered or has run out of time. Never rejects. */
-  close(): Promise<void> {
-    this.#closing ??= this.#shutDown(this.#isUsable());
-    return this.#closing;
+  /**
+   * Sends units in one round trip; each has an outcome of its own.
+   * @throws {StoreError} when the connection fails, or it takes too long.
+   */
+  exchange(units: readonly Unit[], bytes = 0, budget?: number): Promise<Outcome[]> {
+    return this.run((client) => exchanged(client, units), bytes, budget);
   }
 
-  #isUsable(): boolean {
+  /** The replies of an outcome, none for a key of another type; throws any other error, as a `StoreError`. */
+  repliesOf(outcome: Outcome): unknown[] {
+    if ("replies" in outcome) return outcome.replies;
+    if (isWrongType(outcome.error)) return [undefined];
+    throw this.explain(outcome.error);
+  }
+
+  /** Makes an error reply a `StoreError`. */
+  explain(error: Error): Error {
+    return this.#explain(error, this.#client.stream);
+  }
+
+  /** Tells whether a command can be sent now. */
+  isUsable(): boolean {
     const { status, stream } = this.#client;
-    const dropped = stream !== undefined && this.#dropped.has(stream);
-    return status === "ready" && !dropped && this.#closing === undefined;
+    return status === "ready" && !this.#isDropped(stream) && this.#closing === undefined;
   }
 
-  /** Waits for the connection; resolves to the milliseconds that are left for the command. */
-  async #connected(): Promise<number> {
+  /**
+   * Waits for the connection; resolves to the milliseconds that are left for the command.
+   * @throws {StoreError} when there is none in time. Nothing was sent then.
+   */
+  async connected(budget = this.#options.commandTimeout): Promise<number> {
     const start = performance.now();
     try {
-      if (this.#failure !== undefined) throw this.#failure;
-      await this.#untilReady();
+      if (this.#closing !== undefined) throw closedError();
+      await this.#readiness.wait();
     } catch (reason) {
       throw this.#closing === undefined ? toStoreError(reason, this.#options.where) : closedError();
     }
-    return Math.max(LEAST_BUDGET_MS, this.#options.commandTimeout - (performance.now() - start));
+    return Math.max(LEAST_BUDGET_MS, budget - (performance.now() - start));
   }
 
-  /** All calls that find no connection wait for the same one. */
-  #untilReady(): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(closedError());
-    this.#ready ??= this.#attempt().finally(() => {
-      this.#ready = undefined;
-      this.#waiter = undefined;
-    });
-    return this.#ready;
+  /** Ends the present connection, if it is ours to end; what is under way on it fails as out of time. */
+  drop(): void {
+    this.#drop(this.#client.stream);
   }
 
-  #attempt(): Promise<void> {
-    const outcome = new Promise<void>((resolve, reject) => {
-      this.#waiter = { resolve, reject };
-    });
-    if (this.#client.status === "wait") this.#client.connect().catch(() => {});
-    if (this.#client.status === "end") this.#onEnd();
-    return withDeadline(outcome, this.#options.connectTimeout);
+  /** Ends the connection, once what is under way is answered or has run out of time. Never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown(this.isUsable());
+    return this.#closing;
   }
 
   /** A server that accepts connections and says nothing would else hold one for ever. */
   #watchHandshake(): void {
     const { stream } = this.#client;
+    clearTimeout(this.#handshake);
     this.#handshake = setTimeout(() => {
-      this.#reason = new DeadlineError();
+      this.#readiness.blame(new DeadlineError());
       this.#drop(stream);
     }, this.#options.connectTimeout);
     this.#handshake.unref();
   }
 
-  #onReady(): void {
-    clearTimeout(this.#handshake);
-    const { stream } = this.#client;
-    if (stream !== undefined && this.#dropped.has(stream)) return;
-    this.#wasReady = true;
-    this.#reason = undefined;
-    this.#failure = undefined;
-    this.#waiter?.resolve();
-  }
-
-  /** The end of a live connection is no failure yet: calls wait for the first attempt after it. */
-  #onClose(): void {
-    clearTimeout(this.#handshake);
-    if (!this.#wasReady) this.#fail();
-    this.#wasReady = false;
-  }
-
-  #onEnd(): void {
-    this.#wasReady = false;
-    this.#fail();
-  }
-
-  #fail(): void {
-    this.#failure = this.#reason ?? new Error("the connection was closed");
-    this.#waiter?.reject(this.#failure);
-  }
-
   #onError(error: unknown): void {
-    this.#reason = error;
     // ioredis goes on in database 0 when it may not select the one it was told to.
     const { command } = error as { command?: { name?: unknown } };
     if (replyCode(error) !== undefined && command?.name === "select") this.#drop(this.#client.stream);
   }
 
   #explain(error: unknown, stream: RedisStream | undefined): Error {
-    if (error instanceof DeadlineError) this.#drop(stream);
-    const isVictim = stream !== undefined && this.#dropped.has(stream) && replyCode(error) === undefined;
+    const isDemoted = this.#options.failsOver === true && replyCode(error) === "READONLY";
+    if (error instanceof DeadlineError || isDemoted) this.#drop(stream);
+    const isVictim = this.#isDropped(stream) && replyCode(error) === undefined;
     return toStoreError(isVictim ? new DeadlineError() : error, this.#options.where);
+  }
+
+  #isDropped(stream: RedisStream | undefined): boolean {
+    return stream !== undefined && this.#dropped.has(stream);
   }
 
   #drop(stream: RedisStream | undefined): void {
@@ -172,13 +191,30 @@ export class Connection {
     // Only after this turn does `#closing` hold, which makes every later call fail.
     await null;
     const { owned, commandTimeout } = this.#options;
+    this.#readiness.stop(closedError());
     if (owned && wasUsable) await withDeadline(this.#client.quit(), commandTimeout).catch(() => {});
     clearTimeout(this.#handshake);
     if (owned) this.#client.disconnect();
-    this.#waiter?.reject(closedError());
-    for (const [event, listener] of Object.entries(this.#listeners)) {
-      // An error nobody listens for is printed by ioredis.
-      if (!owned || event !== "error") this.#client.off(event, listener);
-    }
+    for (const [event, listener] of Object.entries(this.#listeners)) this.#client.off(event, listener);
+    this.#readiness.unlisten(owned);
   }
+}
+
+async function exchanged(client: RedisClient, units: readonly Unit[]): Promise<Outcome[]> {
+  const command = onlyCommand(units);
+  const replies =
+    command === undefined
+      ? await client.pipeline(linesOf(units)).exec()
+      : [await client.call(...command).then(replied, refused)];
+  const lost = replies?.find(([error]) => error !== null && replyCode(error) === undefined);
+  if (lost !== undefined) throw lost[0];
+  return outcomesOf(units, replies ?? []);
+}
+
+function replied(reply: unknown): [error: null, reply: unknown] {
+  return [null, reply];
+}
+
+function refused(error: Error): [error: Error, reply: undefined] {
+  return [error, undefined];
 }

@@ -12,6 +12,9 @@ type Explanation = readonly [StoreErrorClass, problem: string];
 
 const PASSWORD_HINT = "Check username and password (REDIS_URL, REDIS_PASSWORD).";
 
+const MOVING =
+  "is of a cluster that is just moving this key. Try again in a moment; a cluster is given by nodes or redis+cluster://.";
+
 /** What the first word of an error reply means. The rest of a reply is never passed on: it may quote a value. */
 const REPLIES: Readonly<Record<string, Explanation>> = {
   NOAUTH: [StoreUnavailableError, `wants a password. ${PASSWORD_HINT}`],
@@ -25,6 +28,9 @@ const REPLIES: Readonly<Record<string, Explanation>> = {
   MASTERDOWN: [StoreUnavailableError, "is a replica that has lost its primary."],
   NOREPLICAS: [StoreUnavailableError, "has too few replicas to accept writes."],
   CLUSTERDOWN: [StoreUnavailableError, "belongs to a cluster that is down."],
+  MOVED: [StoreUnavailableError, MOVING],
+  ASK: [StoreUnavailableError, MOVING],
+  TRYAGAIN: [StoreUnavailableError, MOVING],
   OOM: [StoreFullError, "has no memory left (maxmemory). Clear a namespace, or raise maxmemory."],
   MISCONF: [StoreFullError, "accepts no writes, for it cannot save to its disk. Make room there."],
   READONLY: [StoreUnusableError, "is a read-only replica. Connect to the primary."],

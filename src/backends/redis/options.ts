@@ -1,12 +1,14 @@
 import {
   type Environment,
-  type RedisEnvironment,
   redisOptionsFromEnvironment,
   redisPartsFromEnvironment,
+  sentinelCredentialsFromEnvironment,
 } from "../../config.js";
 import { ConfigurationError } from "../../errors.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
-import type { RedisClient } from "./client.js";
+import { parseUrl, type RedisAddress } from "./address.js";
+import type { RedisClient, RedisClusterClient } from "./client.js";
+import type { NatMap } from "./redirect.js";
 
 /** What TLS may be told, as `tls.connect` takes it; certificates and keys are PEM texts. */
 export interface RedisTlsOptions {
@@ -23,17 +25,34 @@ export interface RedisTlsOptions {
 }
 
 /**
- * Options of {@link RedisBackend}. Where the server is: `url`, else the parts, else the environment. With `url`,
- * the environment is not asked; with `host`, only `REDIS_URL` is not.
+ * Options of {@link RedisBackend}. Where the store is: `url`, else the parts, else the environment. With `url`, the
+ * environment is not asked; with `host`, `nodes` or `sentinels`, only `REDIS_URL` is not.
  */
 export interface RedisBackendOptions {
-  /** `redis://user:password@host:port/db`, or `rediss://` for TLS. The other options beat its parts. */
+  /**
+   * `redis://user:password@host:port/db`, `redis+sentinel://user:password@host:port,host:port/name/db` or
+   * `redis+cluster://user:password@host:port,host:port`; `rediss…` for TLS. The other options beat its parts.
+   */
   readonly url?: string;
   /** Default `REDIS_HOST`, else `localhost`. */
   readonly host?: string;
   /** Default `REDIS_PORT`, else 6379. */
   readonly port?: number;
-  /** Number of the logical database. Default `REDIS_DB`, else 0. */
+  /** Some servers of a cluster, in place of `host`; the others are learnt from them. */
+  readonly nodes?: readonly Partial<RedisAddress>[];
+  /** The sentinels that know the primary, in place of `host`; others are learnt from them. */
+  readonly sentinels?: readonly Partial<RedisAddress>[];
+  /** The name under which the sentinels know the primary, as in `sentinel monitor <name> …`. */
+  readonly masterName?: string;
+  /** Name of an ACL user of the sentinels. Default `REDIS_SENTINEL_USERNAME`. */
+  readonly sentinelUsername?: string;
+  /** Password of the sentinels. Default `REDIS_SENTINEL_PASSWORD`. Never shown anywhere. */
+  readonly sentinelPassword?: string;
+  /** TLS to the sentinels. Default: as `tls`. */
+  readonly sentinelTls?: boolean | RedisTlsOptions;
+  /** How addresses that sentinels or a cluster name, `host:port`, are reached from here. */
+  readonly natMap?: NatMap;
+  /** Number of the logical database; a cluster has only 0. Default `REDIS_DB`, else 0. */
   readonly db?: number;
   /** Name of an ACL user. */
   readonly username?: string;
@@ -49,16 +68,15 @@ export interface RedisBackendOptions {
    */
   readonly commandTimeout?: number;
   /**
-   * A ready ioredis client, in place of everything about the server above. It is not closed with the backend, and
-   * its own settings say what happens when the server is gone; see `ioredisOptions` for those that are safe.
+   * A ready ioredis client, `Redis` or `Cluster`, in place of everything about the server above. It is not closed
+   * with the backend, and its own settings say what happens when the server is gone; see `ioredisOptions` for those
+   * that are safe.
    */
-  readonly client?: RedisClient;
+  readonly client?: RedisClient | RedisClusterClient;
 }
 
-/** Options after all defaults: what ioredis is given, and the deadline of a command. */
-export interface RedisSettings {
-  readonly host: string;
-  readonly port: number;
+/** What is said to every server, and the deadlines. */
+export interface CommonSettings {
   readonly db: number;
   readonly username?: string;
   readonly password?: string;
@@ -67,28 +85,75 @@ export interface RedisSettings {
   readonly commandTimeout: number;
 }
 
+/** One server. */
+export type ServerSettings = CommonSettings & RedisAddress;
+
+/** A primary that sentinels watch over. */
+export interface SentinelSettings extends CommonSettings {
+  readonly sentinels: readonly RedisAddress[];
+  readonly masterName: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  readonly sentinelTls?: RedisTlsOptions;
+  readonly natMap?: NatMap;
+}
+
+/** A cluster, by some of its servers. */
+export interface ClusterSettings extends CommonSettings {
+  readonly nodes: readonly RedisAddress[];
+  readonly natMap?: NatMap;
+}
+
+/** Options after all defaults. */
+export type RedisSettings = ServerSettings | SentinelSettings | ClusterSettings;
+
 /** Both deadlines of a backend, in milliseconds. */
-export type Timeouts = Pick<RedisSettings, "connectTimeout" | "commandTimeout">;
+export type Timeouts = Pick<CommonSettings, "connectTimeout" | "commandTimeout">;
 
 const DEFAULT_TIMEOUT_MS = 1000;
 const HIGHEST_PORT = 65_535;
+const SERVER_PORT = 6379;
+const SENTINEL_PORT = 26_379;
 
 /**
  * Puts options, URL and environment together.
  * @throws {ConfigurationError} naming the option or variable that will not do; never quotes one.
  */
 export function readOptions(options: RedisBackendOptions, env?: Environment): RedisSettings {
-  const { tls, username, password, ...rest } = { ...base(options, env), ...given(options) };
-  return {
-    host: checkText("host", rest.host ?? "localhost"),
-    port: checkInteger("port", rest.port ?? 6379, 1, HIGHEST_PORT),
-    db: checkInteger("db", rest.db ?? 0, 0),
+  const all = { ...base(options, env), ...given(options) };
+  const { tls, username, password } = all;
+  const common: CommonSettings = {
+    db: checkInteger("db", all.db ?? 0, 0),
     ...(username ? { username: checkText("username", username) } : {}),
     // A user without a password is let in with any, but not with none.
-    ...(password || username ? { password: checkPassword(password ?? "") } : {}),
-    ...(tls ? { tls: tls === true ? {} : { ...tls } } : {}),
+    ...(password || username ? { password: checkPassword("password", password ?? "") } : {}),
+    ...(tls ? { tls: tlsOptions(tls) } : {}),
     ...readTimeouts(options),
   };
+  if (all.sentinels !== undefined) return { ...common, ...sentinelSettings(all, env) };
+  if (all.nodes !== undefined) return { ...common, ...clusterSettings(all) };
+  return { ...common, ...checkAddress("", all, SERVER_PORT) };
+}
+
+function sentinelSettings(options: RedisBackendOptions, env?: Environment) {
+  const { sentinelUsername, sentinelPassword, natMap } = {
+    ...sentinelCredentialsFromEnvironment(env),
+    ...options,
+  };
+  const tls = options.sentinelTls ?? options.tls;
+  return {
+    sentinels: checkAddresses("sentinels", options.sentinels, SENTINEL_PORT),
+    masterName: checkText("masterName", options.masterName),
+    ...(sentinelUsername ? { sentinelUsername: checkText("sentinelUsername", sentinelUsername) } : {}),
+    ...(sentinelPassword ? { sentinelPassword: checkPassword("sentinelPassword", sentinelPassword) } : {}),
+    ...(tls ? { sentinelTls: tlsOptions(tls) } : {}),
+    ...(natMap ? { natMap } : {}),
+  };
+}
+
+function clusterSettings({ nodes, natMap, db }: RedisBackendOptions) {
+  if (db) throw new ConfigurationError("db", "must be 0: a cluster has no other database (REDIS_DB)");
+  return { nodes: checkAddresses("nodes", nodes, SERVER_PORT), ...(natMap ? { natMap } : {}) };
 }
 
 /**
@@ -104,10 +169,10 @@ export function readTimeouts(options: RedisBackendOptions): Timeouts {
 }
 
 /** What the options are laid over: the URL they name, or the environment. */
-function base(options: RedisBackendOptions, env?: Environment): RedisEnvironment {
+function base(options: RedisBackendOptions, env?: Environment): RedisBackendOptions {
   if (options.url !== undefined) return parseUrl("url", options.url);
-  if (options.host !== undefined) return redisPartsFromEnvironment(env);
-  const found = redisOptionsFromEnvironment(env);
+  const isPlaced = [options.host, options.nodes, options.sentinels].some((place) => place !== undefined);
+  const found = isPlaced ? redisPartsFromEnvironment(env) : redisOptionsFromEnvironment(env);
   return found.url === undefined ? found : parseUrl("REDIS_URL", found.url);
 }
 
@@ -115,35 +180,26 @@ function given({ url: _, client: __, ...options }: RedisBackendOptions): RedisBa
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function parseUrl(option: string, text: string): RedisEnvironment & { username?: string } {
-  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw new ConfigurationError(option, "must be redis://user:password@host:port/db");
-  const { protocol, hostname, port, username, password } = url;
-  if (protocol !== "redis:" && protocol !== "rediss:") {
-    throw new ConfigurationError(option, "must begin with redis:// or rediss://");
+function tlsOptions(tls: true | RedisTlsOptions): RedisTlsOptions {
+  return tls === true ? {} : { ...tls };
+}
+
+function checkAddresses(
+  option: string,
+  addresses: readonly Partial<RedisAddress>[] | undefined,
+  port: number,
+): RedisAddress[] {
+  if (!Array.isArray(addresses) || addresses.length === 0) {
+    throw new ConfigurationError(option, "must be a list of at least one { host, port }");
   }
+  return addresses.map((address, n) => checkAddress(`${option}[${n}].`, address ?? {}, port));
+}
+
+function checkAddress(prefix: string, { host, port }: Partial<RedisAddress>, usual: number): RedisAddress {
   return {
-    ...(hostname ? { host: hostname.replace(/^\[|\]$/g, "") } : {}),
-    ...(port ? { port: Number(port) } : {}),
-    ...(username ? { username: unescapeText(option, username) } : {}),
-    ...(password ? { password: unescapeText(option, password) } : {}),
-    db: databaseOf(option, url),
-    tls: protocol === "rediss:",
+    host: checkText(`${prefix}host`, host ?? "localhost"),
+    port: checkInteger(`${prefix}port`, port ?? usual, 1, HIGHEST_PORT),
   };
-}
-
-function databaseOf(option: string, url: URL): number {
-  const text = url.searchParams.get("db") ?? url.pathname.replace(/^\//, "");
-  if (/^\d{0,9}$/.test(text)) return Number(text);
-  throw new ConfigurationError(option, "must have the number of a database, or nothing, as its path");
-}
-
-function unescapeText(option: string, text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new ConfigurationError(option, "has a % that begins no escape; write it as %25");
-  }
 }
 
 function checkText(option: string, value: unknown): string {
@@ -151,7 +207,7 @@ function checkText(option: string, value: unknown): string {
   throw new ConfigurationError(option, "must be a text that is not empty");
 }
 
-function checkPassword(value: unknown): string {
+function checkPassword(option: string, value: unknown): string {
   if (typeof value === "string") return value;
-  throw new ConfigurationError("password", "must be a text");
+  throw new ConfigurationError(option, "must be a text");
 }

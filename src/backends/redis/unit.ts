@@ -1,0 +1,57 @@
+import type { RedisArgument } from "./client.js";
+import type { Command } from "./commands.js";
+import { replyCode } from "./errors.js";
+
+/** What is sent, accepted and refused as one: a command, or several as a transaction. */
+export interface Unit {
+  readonly commands: readonly Command[];
+  /** Whether the server is asked for a slot that it is about to be given. */
+  readonly asking?: boolean;
+}
+
+/** What became of a unit: the replies of its commands, or the error reply that refused it. */
+export type Outcome = { readonly replies: unknown[] } | { readonly error: Error };
+
+type Reply = readonly [error: Error | null, reply: unknown];
+
+/** The command of a unit that needs no pipeline. */
+export function onlyCommand(units: readonly Unit[]): Command | undefined {
+  const [unit, ...others] = units;
+  const isBare = others.length === 0 && unit?.asking !== true && unit?.commands.length === 1;
+  return isBare ? unit.commands[0] : undefined;
+}
+
+/** The lines of a pipeline that send these units. */
+export function linesOf(units: readonly Unit[]): RedisArgument[][] {
+  return units.flatMap(({ commands, asking }) => {
+    const lines = commands.length === 1 ? commands : [["multi"], ...commands, ["exec"]];
+    return [...(asking ? [["asking"]] : []), ...lines].map((line) => ["call", ...line]);
+  });
+}
+
+/** Divides the replies of a pipeline among its units. */
+export function outcomesOf(units: readonly Unit[], replies: readonly Reply[]): Outcome[] {
+  let at = 0;
+  return units.map(({ commands, asking }) => {
+    const start = at + (asking ? 1 : 0);
+    at = start + (commands.length === 1 ? 1 : commands.length + 2);
+    return outcomeOf(replies.slice(start, at));
+  });
+}
+
+/** Of one reply, or of those of MULTI, of each command as it was queued, and of EXEC. */
+function outcomeOf(replies: readonly Reply[]): Outcome {
+  const refusal = replies.find(([error]) => error !== null)?.[0];
+  if (refusal) return { error: refusal };
+  const last = replies.at(-1)?.[1];
+  if (replies.length === 1) return { replies: [last] };
+  const results = Array.isArray(last) ? last : [];
+  const failure: unknown = results.find((result) => result instanceof Error && !isWrongType(result));
+  if (failure instanceof Error) return { error: failure };
+  return { replies: results.map((result) => (result instanceof Error ? undefined : result)) };
+}
+
+/** Tells whether an error says that a key holds something of another type. */
+export function isWrongType(error: unknown): boolean {
+  return replyCode(error) === "WRONGTYPE";
+}
