@@ -1,4 +1,5 @@
 import type { Entry, EntryHead } from "../entry/entry.js";
+import type { ByteRange } from "../outline/text.js";
 
 /**
  * Where entries live. Six operations and `close`, all asynchronous.
@@ -52,6 +53,31 @@ export interface ReplaceStore {
   replace(refId: string, entry: Entry): Promise<boolean>;
 }
 
+/** What one look at an entry shows. */
+export interface Look {
+  readonly head: EntryHead;
+  /** The text of the value, where it is small. */
+  readonly json?: string;
+  /** What was kept beside the entry, perhaps of an earlier one under the same reference. */
+  readonly outline?: Uint8Array;
+  /** Where the text begins in what is stored, for {@link RangeStore.readRanges}. */
+  readonly textAt: number;
+}
+
+/** Capability: reads parts of a large text, and keeps beside it the outline that tells which. */
+export interface RangeStore {
+  /** A live entry if it is small, else its head and outline; in one round trip. Throws `EntryUnreadableError`. */
+  look(refId: string): Promise<Look | undefined>;
+  /** Keeps the outline of a live entry's text for as long as the entry; does nothing where that has gone. */
+  keepOutline(refId: string, entry: Entry, outline: Uint8Array): Promise<void>;
+  /** Bytes of the text, in UTF-8, of whatever entry is there now; fewer, or `undefined`, where there are none. */
+  readRanges(
+    refId: string,
+    ranges: readonly ByteRange[],
+    textAt: number,
+  ): Promise<readonly Buffer[] | undefined>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -65,4 +91,9 @@ export function hasLinks<B extends CacheBackend>(backend: B): backend is B & Lin
 /** Tells whether a backend can write over live entries only. */
 export function hasReplace<B extends CacheBackend>(backend: B): backend is B & ReplaceStore {
   return "replace" in backend;
+}
+
+/** Tells whether a backend can read parts of texts. */
+export function hasRanges<B extends CacheBackend>(backend: B): backend is B & RangeStore {
+  return "look" in backend && "keepOutline" in backend && "readRanges" in backend;
 }

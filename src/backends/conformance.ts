@@ -12,6 +12,7 @@ import {
   type LinkStore,
   type ReplaceStore,
 } from "./backend.js";
+import { RANGE_CHECKS } from "./conformance-ranges.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -393,6 +394,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     vandalise(entry);
     assert.deepEqual(await backend.get(A), expected);
   }),
+
+  ...RANGE_CHECKS,
 
   "replace: rejects after close": whereReplace(async (backend) => {
     await backend.close();

@@ -46,6 +46,11 @@ export function decodeHeadFromTail(tail: string): EntryHead | undefined {
   return findHead(tail)?.head;
 }
 
+/** Where the value begins in the text of an entry, told by the beginning of that; `undefined` where it is not first. */
+export function textStart(beginning: string): number | undefined {
+  return VALUE_FIRST.exec(beginning)?.[0].length;
+}
+
 /** Writes an entry as the columns of a row. */
 export function encodeRow(entry: Entry): EntryRow {
   return {

@@ -1,15 +1,14 @@
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type { ByteRange } from "../../outline/text.js";
+import type { CacheBackend, HeadStore, LinkStore, Look, RangeStore, ReplaceStore } from "../backend.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
-import { ENTRY_PREFIX, entryKey, LINK_PREFIX, linkKey, refIdOf } from "./keys.js";
+import { ENTRY_PREFIX, entryKey, LINK_PREFIX, linkKey, OUTLINE_PREFIX, outlineKey, refIdOf } from "./keys.js";
 import type { RedisBackendOptions } from "./options.js";
+import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
-
-/** How much of an entry's end is read for its head, in bytes. */
-const TAIL_BYTES = 2048;
 
 /**
  * Entries in Redis or Valkey, shared with every server on it, in either language. Needs ioredis.
@@ -22,7 +21,7 @@ const TAIL_BYTES = 2048;
  * new RedisBackend({ url: "redis+sentinel://app:secret@10.0.0.1:26379,10.0.0.2:26379/cache" });
  * new RedisBackend({ nodes: [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7000 }] });
  */
-export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore {
   readonly #connection: Connection;
 
   /**
@@ -50,7 +49,11 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   /** See {@link CacheBackend.delete}. One round trip. */
   async delete(refId: string): Promise<boolean> {
     const key = entryKey(refId);
-    const [tail, removed] = await this.#connection.send([tailOf(key), ["unlink", key]]);
+    const [tail, removed] = await this.#connection.send([
+      tailOf(key),
+      ["unlink", key],
+      ["unlink", outlineKey(refId)],
+    ]);
     const head = typeof tail === "string" ? decodeHeadFromTail(tail) : undefined;
     return removed === 1 && (head === undefined || !isExpired(head, Date.now()));
   }
@@ -68,6 +71,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     if (namespace !== undefined) return this.#clearNamespace(namespace);
     const cleared = await this.#clearPrefix(ENTRY_PREFIX);
     await this.#clearPrefix(LINK_PREFIX);
+    await this.#clearPrefix(OUTLINE_PREFIX);
     return cleared;
   }
 
@@ -117,6 +121,27 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     return reply === "OK" || reply === 1;
   }
 
+  /** See {@link RangeStore.look}. One round trip for what this package or the Python one wrote. */
+  async look(refId: string): Promise<Look | undefined> {
+    const seen = await look(this.#connection, refId);
+    const head = live(seen && (seen.head ?? (await this.#headOfWhole(refId))));
+    return seen && head && { ...seen, head };
+  }
+
+  /** See {@link RangeStore.keepOutline}. */
+  keepOutline(refId: string, entry: Entry, outline: Uint8Array): Promise<void> {
+    return keepOutline(this.#connection, refId, entry, outline);
+  }
+
+  /** See {@link RangeStore.readRanges}. One round trip. */
+  readRanges(
+    refId: string,
+    ranges: readonly ByteRange[],
+    textAt: number,
+  ): Promise<readonly Buffer[] | undefined> {
+    return readRanges(this.#connection, refId, ranges, textAt);
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
     return this.#connection.close();
@@ -163,6 +188,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     let cleared = 0;
     for await (const heads of this.#headBatches(namespace)) {
       cleared += await this.#unlink(heads.map(([refId]) => entryKey(refId)));
+      await this.#unlink(heads.map(([refId]) => outlineKey(refId)));
     }
     return cleared;
   }

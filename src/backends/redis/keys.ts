@@ -19,6 +19,14 @@ export function linkKey(name: string): string {
   return LINK_PREFIX + name;
 }
 
+/** Keys of outlines, which are ours alone. */
+export const OUTLINE_PREFIX = "mcp-refcache:outline:";
+
+/** The key an outline lies under: on a cluster always where its entry is. */
+export function outlineKey(refId: string): string {
+  return `${OUTLINE_PREFIX}{${entryKey(refId)}}`;
+}
+
 /** The SCAN pattern for every key under a prefix; what means something in a pattern is escaped. */
 export function everyKeyUnder(prefix: string): string {
   return `${prefix.replace(/[\\*?[\]^]/g, "\\$&")}*`;

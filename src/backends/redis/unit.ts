@@ -18,15 +18,24 @@ type Reply = readonly [error: Error | null, reply: unknown];
 export function onlyCommand(units: readonly Unit[]): Command | undefined {
   const [unit, ...others] = units;
   const isBare = others.length === 0 && unit?.asking !== true && unit?.commands.length === 1;
-  return isBare ? unit.commands[0] : undefined;
+  const command = isBare ? unit.commands[0] : undefined;
+  return command === undefined || AS_BYTES.test(command[0]) ? undefined : command;
 }
 
 /** The lines of a pipeline that send these units. */
 export function linesOf(units: readonly Unit[]): RedisArgument[][] {
   return units.flatMap(({ commands, asking }) => {
     const lines = commands.length === 1 ? commands : [["multi"], ...commands, ["exec"]];
-    return [...(asking ? [["asking"]] : []), ...lines].map((line) => ["call", ...line]);
+    return [...(asking ? [["asking"]] : []), ...lines].map(lineOf);
   });
+}
+
+/** A name such as `getBuffer` asks for the reply as bytes, as ioredis has it for commands it knows. */
+const AS_BYTES = /Buffer$/;
+
+function lineOf([name = "", ...args]: readonly RedisArgument[]): RedisArgument[] {
+  const command = String(name);
+  return [AS_BYTES.test(command) ? "callBuffer" : "call", command.replace(AS_BYTES, ""), ...args];
 }
 
 /** Divides the replies of a pipeline among its units. */

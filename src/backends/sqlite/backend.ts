@@ -2,12 +2,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type { ByteRange } from "../../outline/text.js";
+import type { CacheBackend, HeadStore, LinkStore, Look, RangeStore, ReplaceStore } from "../backend.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
+import { look, ROW_BYTES, ROWS_PER_TURN, readRange, writeRows } from "./ranges.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { Sweeper } from "./sweeper.js";
 
@@ -16,7 +18,7 @@ import { Sweeper } from "./sweeper.js";
  * made where it is missing, at the first call. Waiting for a lock does not block the event loop. What was
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
-export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
   readonly #driver: DatabaseClass;
@@ -123,6 +125,32 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, Replac
         return statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
       }),
     );
+  }
+
+  /** See {@link RangeStore.look}. */
+  look(refId: string): Promise<Look | undefined> {
+    return this.#run(({ ranges }) => look(ranges, refId, nowInSeconds()));
+  }
+
+  /** See {@link RangeStore.keepOutline}. Writes the text a second time, row by row: a part of a column cannot be read. */
+  async keepOutline(refId: string, { json }: Entry, outline: Uint8Array): Promise<void> {
+    const text = Buffer.from(json);
+    await this.#run(({ ranges }) => ranges.removeTexts.run(refId));
+    for (let row = 0; row * ROW_BYTES < text.length; row += ROWS_PER_TURN) {
+      await this.#run(({ ranges, transaction }) => transaction(() => writeRows(ranges, refId, text, row)));
+      await nextTurn();
+    }
+    await this.#run(({ ranges, transaction }) =>
+      transaction(() => {
+        const { changes } = ranges.setOutline.run(refId, outline, refId);
+        if (changes === 0) ranges.removeTexts.run(refId);
+      }),
+    );
+  }
+
+  /** See {@link RangeStore.readRanges}. */
+  readRanges(refId: string, wanted: readonly ByteRange[]): Promise<readonly Buffer[] | undefined> {
+    return this.#run(({ ranges }) => wanted.map((range) => readRange(ranges, refId, range)));
   }
 
   /** See {@link CacheBackend.close}. */

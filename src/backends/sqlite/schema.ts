@@ -1,6 +1,6 @@
 import type { Database } from "./driver.js";
 
-/** The wire format's table and indexes, then our own table of links, which Python never looks at. */
+/** The wire format's table and indexes, then tables of our own, which Python never looks at. */
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS cache_entries (
     key TEXT PRIMARY KEY,
@@ -19,6 +19,19 @@ const SCHEMA = [
     expires_at REAL
   )`,
   "CREATE INDEX IF NOT EXISTS refcache_links_expires_at ON refcache_links(expires_at)",
+  // A part of a column cannot be read without the whole, so a large text is kept a second time, in rows.
+  `CREATE TABLE IF NOT EXISTS refcache_texts (
+    key TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (key, n)
+  )`,
+  "CREATE TABLE IF NOT EXISTS refcache_outlines (key TEXT PRIMARY KEY, outline BLOB NOT NULL)",
+  // Whoever deletes an entry, in whichever language, takes with it what lies beside it.
+  `CREATE TRIGGER IF NOT EXISTS refcache_entry_gone AFTER DELETE ON cache_entries BEGIN
+    DELETE FROM refcache_outlines WHERE key = OLD.key;
+    DELETE FROM refcache_texts WHERE key = OLD.key;
+  END`,
 ];
 
 const TABLES =

@@ -1,5 +1,6 @@
 import type { EntryHeadRow, EntryRow } from "../../entry/wire.js";
 import type { Database, Statement } from "./driver.js";
+import { prepareRanges, type RangeStatements } from "./ranges.js";
 
 /** What a listing reads of every row; pages follow each other by `rowid`. */
 export interface ListedRow {
@@ -36,6 +37,7 @@ export interface Statements {
   readonly replace: Statement;
   /** refId */
   readonly delete: Statement<{ readonly expires_at: number | null }>;
+  readonly ranges: RangeStatements;
   readonly everywhere: ScopedStatements;
   readonly inNamespace: ScopedStatements;
   /** name, now */
@@ -75,6 +77,7 @@ export function prepareStatements(database: Database): Statements {
         metadata_json = ?
       WHERE key = ? AND ${LIVE}`),
     delete: database.prepare("DELETE FROM cache_entries WHERE key = ? RETURNING expires_at"),
+    ranges: prepareRanges(database, HEAD, LIVE),
     everywhere: prepareScoped(database, "TRUE"),
     inNamespace: prepareScoped(database, "namespace = @namespace"),
     getLink: database.prepare(`SELECT ref_id FROM refcache_links WHERE name = ? AND ${LIVE}`),
