@@ -28,7 +28,11 @@ export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
 export {
   type CacheBackend,
+  type ChannelListener,
+  type ChannelMessage,
+  type ChannelStore,
   type HeadStore,
+  hasChannel,
   hasHeads,
   hasLinks,
   hasReplace,

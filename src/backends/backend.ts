@@ -52,6 +52,36 @@ export interface ReplaceStore {
   replace(refId: string, entry: Entry): Promise<boolean>;
 }
 
+/** What servers on one store tell each other: names, which are digests or tags, and never a value. */
+export interface ChannelMessage {
+  /** What has happened to the names, as in `stored`. */
+  readonly topic: string;
+  /** Some kilobytes at most. */
+  readonly names: readonly string[];
+}
+
+/** Who listens. Neither method may throw or wait. */
+export interface ChannelListener {
+  /** Gets each message once at most, those of this server included, in the order of each sender. */
+  message(message: ChannelMessage): void;
+  /**
+   * Called when messages may have been missed since the subscription, such as after each reconnection, and after the
+   * first connection where there was none yet.
+   */
+  lost(): void;
+}
+
+/** Capability: messages among all servers on the store. Nothing is kept for those who do not listen. */
+export interface ChannelStore {
+  /** Tells everybody who listens. Resolves once it is sent, not heard. */
+  publish(message: ChannelMessage): Promise<void>;
+  /**
+   * Listens until the function that it returns is called, or the backend is closed. A store that fails is tried again
+   * by itself; it keeps no process alive that has nothing else to do.
+   */
+  subscribe(listener: ChannelListener): () => void;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -65,4 +95,9 @@ export function hasLinks<B extends CacheBackend>(backend: B): backend is B & Lin
 /** Tells whether a backend can write over live entries only. */
 export function hasReplace<B extends CacheBackend>(backend: B): backend is B & ReplaceStore {
   return "replace" in backend;
+}
+
+/** Tells whether a backend can send messages among the servers on it. */
+export function hasChannel<B extends CacheBackend>(backend: B): backend is B & ChannelStore {
+  return "publish" in backend && "subscribe" in backend;
 }

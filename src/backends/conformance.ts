@@ -12,6 +12,7 @@ import {
   type LinkStore,
   type ReplaceStore,
 } from "./backend.js";
+import { CHANNEL_CHECKS } from "./conformance-channel.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -398,6 +399,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await backend.close();
     await isClosed(backend.replace(A, make()));
   }),
+
+  ...CHANNEL_CHECKS,
 };
 
 function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {

@@ -9,8 +9,17 @@ import {
   storedSizeOf,
 } from "../../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  LinkStore,
+  ReplaceStore,
+} from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
+import { MemoryChannel } from "./channel.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
@@ -39,12 +48,13 @@ interface Link {
  * Entries in the memory of this process, bounded in number and bytes; the least recently used go first.
  * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
  */
-export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore {
   readonly #maxBytes: number;
   readonly #entries: LRUCache<string, Entry>;
   readonly #links: LRUCache<string, Link>;
   /** References by namespace: unlike the LRU, a Set can be walked while it changes. */
   readonly #namespaces = new Map<string, Set<string>>();
+  readonly #channel = new MemoryChannel();
   readonly #sweeper: NodeJS.Timeout;
   #unswept: Iterator<string> | undefined;
   #closed = false;
@@ -152,9 +162,21 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, Replac
     return isLive;
   }
 
+  /** See {@link ChannelStore.publish}. */
+  async publish(message: ChannelMessage): Promise<void> {
+    this.#assertOpen();
+    this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. Nothing is ever missed. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#closed ? () => {} : this.#channel.subscribe(listener);
+  }
+
   /** See {@link CacheBackend.close}. What was stored is gone. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#channel.close();
     clearInterval(this.#sweeper);
     this.#entries.clear();
     this.#links.clear();

@@ -1,7 +1,16 @@
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  LinkStore,
+  ReplaceStore,
+} from "../backend.js";
+import { RedisChannel } from "./channel.js";
 import { checkClient, createClient, type RedisArgument, type RedisClient } from "./client.js";
 import { Connection } from "./connection.js";
 import { replyCode } from "./errors.js";
@@ -21,8 +30,9 @@ const TAIL_BYTES = 2048;
  * new RedisBackend();                                       // REDIS_URL, or REDIS_HOST, REDIS_PORT, …
  * new RedisBackend({ url: "rediss://app:secret@cache.example:6380/2" });
  */
-export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore {
   readonly #connection: Connection;
+  readonly #channel: RedisChannel;
 
   /**
    * Connects at the first call, not here.
@@ -32,6 +42,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   constructor(options: RedisBackendOptions = {}) {
     const { client } = options;
     this.#connection = client === undefined ? ownConnection(options) : givenConnection(client, options);
+    this.#channel = new RedisChannel(this.#connection);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -124,8 +135,19 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     return reply === "OK" || reply === 1;
   }
 
+  /** See {@link ChannelStore.publish}. One round trip. */
+  publish(message: ChannelMessage): Promise<void> {
+    return this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. The first one makes a second connection, for all. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#channel.subscribe(listener);
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
+    this.#channel.close();
     return this.#connection.close();
   }
 

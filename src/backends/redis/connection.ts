@@ -1,6 +1,7 @@
 import type { RedisClient, RedisStream } from "./client.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
 import { closedError, replyCode, toStoreError } from "./errors.js";
+import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
 
 /** What a connection is told about its client. */
 export interface ConnectionOptions {
@@ -67,6 +68,16 @@ export class Connection {
     } catch (error) {
       throw this.#explain(error, stream);
     }
+  }
+
+  /** Milliseconds a connection may take to come about. */
+  get connectTimeout(): number {
+    return this.#options.connectTimeout;
+  }
+
+  /** A client of its own for a subscription, that tries to connect once; `undefined` where there can be none now. */
+  makeSubscriber(): SubscriberClient | undefined {
+    return this.#closing === undefined ? makeSubscriber(this.#client) : undefined;
   }
 
   /** Ends the connection, once what is under way is answered or has run out of time. Never rejects. */

@@ -4,6 +4,9 @@ export const ENTRY_PREFIX = "mcp-refcache:entry:";
 /** Keys of links, which are ours alone. */
 export const LINK_PREFIX = "mcp-refcache:link:";
 
+/** The channel on which servers tell each other what has happened; one for all databases of a Redis server. */
+export const EVENTS_CHANNEL = "mcp-refcache:events";
+
 /** The key an entry lies under. */
 export function entryKey(refId: string): string {
   return ENTRY_PREFIX + refId;

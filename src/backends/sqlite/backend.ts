@@ -2,7 +2,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  LinkStore,
+  ReplaceStore,
+} from "../backend.js";
+import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { type Connection, openConnection } from "./open.js";
@@ -16,13 +25,14 @@ import { Sweeper } from "./sweeper.js";
  * made where it is missing, at the first call. Waiting for a lock does not block the event loop. What was
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
-export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
   readonly #driver: DatabaseClass;
   readonly #busyTimeout: number;
   readonly #sweepInterval: number;
   readonly #waiting = new WaitingCalls();
+  readonly #channel = new SqliteChannel((work) => this.#run(work));
   #connection: Connection | undefined;
   #sweeper: Sweeper | undefined;
   #closed = false;
@@ -125,9 +135,20 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, Replac
     );
   }
 
+  /** See {@link ChannelStore.publish}. One row, which goes after a minute. */
+  publish(message: ChannelMessage): Promise<void> {
+    return this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. Looks for messages 40 times a second. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#closed ? () => {} : this.#channel.subscribe(listener);
+  }
+
   /** See {@link CacheBackend.close}. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#channel.close();
     this.#disconnect();
   }
 

@@ -1,6 +1,6 @@
 import type { Database } from "./driver.js";
 
-/** The wire format's table and indexes, then our own table of links, which Python never looks at. */
+/** The wire format's table and indexes, then our own tables, which Python never looks at. */
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS cache_entries (
     key TEXT PRIMARY KEY,
@@ -19,6 +19,11 @@ const SCHEMA = [
     expires_at REAL
   )`,
   "CREATE INDEX IF NOT EXISTS refcache_links_expires_at ON refcache_links(expires_at)",
+  `CREATE TABLE IF NOT EXISTS refcache_messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    text TEXT NOT NULL
+  )`,
 ];
 
 const TABLES =

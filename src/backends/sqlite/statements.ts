@@ -48,6 +48,16 @@ export interface Statements {
   readonly removeExpiredLinks: Statement;
   /** `@limit`: removes so many links. */
   readonly removeLinks: Statement;
+  /** Changes whenever another connection writes. */
+  readonly dataVersion: Statement<{ readonly data_version: number }>;
+  /** time in seconds, text */
+  readonly addMessage: Statement;
+  /** The number of the newest message. */
+  readonly lastMessage: Statement<{ readonly id: number | null }>;
+  /** number, limit */
+  readonly messagesAfter: Statement<{ readonly id: number; readonly text: string }>;
+  /** time: removes what is older, but for the newest, from which the next one is counted on. */
+  readonly removeMessages: Statement;
 }
 
 /** Rows a listing reads at a time. */
@@ -84,6 +94,15 @@ export function prepareStatements(database: Database): Statements {
     removeExpired: database.prepare(removing("cache_entries", "expires_at <= @now")),
     removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
     removeLinks: database.prepare(removing("refcache_links", "TRUE")),
+    dataVersion: database.prepare("PRAGMA data_version"),
+    addMessage: database.prepare("INSERT INTO refcache_messages (at, text) VALUES (?, ?)"),
+    lastMessage: database.prepare("SELECT max(id) AS id FROM refcache_messages"),
+    messagesAfter: database.prepare(
+      "SELECT id, text FROM refcache_messages WHERE id > ? ORDER BY id LIMIT ?",
+    ),
+    removeMessages: database.prepare(
+      "DELETE FROM refcache_messages WHERE at < ? AND id < (SELECT max(id) FROM refcache_messages)",
+    ),
   };
 }
 
