@@ -34,8 +34,11 @@ export {
   type HeadStore,
   hasChannel,
   hasHeads,
+  hasLeases,
   hasLinks,
   hasReplace,
+  type Lease,
+  type LeaseStore,
   type LinkStore,
   type ReplaceStore,
 } from "./backends/backend.js";

@@ -82,6 +82,38 @@ export interface ChannelStore {
   subscribe(listener: ChannelListener): () => void;
 }
 
+/** The right to make what a name shall lead to, for a short time; it ends by itself unless it is renewed. */
+export interface Lease {
+  readonly name: string;
+  /** A random text that tells this lease from every other. */
+  readonly owner: string;
+  /** Larger than that of every earlier lease of the name, by which the store tells who comes too late. */
+  readonly fence: number;
+}
+
+/**
+ * Capability: leases of the names of links, so that one server at a time makes what a name shall lead to. Names of leases
+ * consist of letters, digits, `:`, `.`, `_` and `-`.
+ */
+export interface LeaseStore {
+  /** Whether other processes ask for the same leases. */
+  readonly sharesLeases: boolean;
+  /**
+   * Takes the lease of a name for so many milliseconds: `"taken"` while somebody else has it, and `"changed"` when the
+   * name leads to something else than to the reference that the caller has seen there, if any.
+   */
+  acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed">;
+  /** Makes a lease last so many milliseconds from now; `false` when it has ended. */
+  renewLease(lease: Lease, life: number): Promise<boolean>;
+  /** Gives a lease back; `false` when it had ended. */
+  releaseLease(lease: Lease): Promise<boolean>;
+  /**
+   * Stores an entry, points the lease's name at it as `setLinked` does, and gives the lease back. Where the lease has
+   * ended and somebody has taken it since, the name and that lease stay as they are, and it is `false`.
+   */
+  setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -100,4 +132,9 @@ export function hasReplace<B extends CacheBackend>(backend: B): backend is B & R
 /** Tells whether a backend can send messages among the servers on it. */
 export function hasChannel<B extends CacheBackend>(backend: B): backend is B & ChannelStore {
   return "publish" in backend && "subscribe" in backend;
+}
+
+/** Tells whether a backend can give leases. */
+export function hasLeases<B extends CacheBackend>(backend: B): backend is B & LeaseStore {
+  return "acquireLease" in backend && "setLeased" in backend;
 }

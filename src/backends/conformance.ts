@@ -13,6 +13,7 @@ import {
   type ReplaceStore,
 } from "./backend.js";
 import { CHANNEL_CHECKS } from "./conformance-channel.js";
+import { LEASE_CHECKS } from "./conformance-leases.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -401,6 +402,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   }),
 
   ...CHANNEL_CHECKS,
+  ...LEASE_CHECKS,
 };
 
 function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {

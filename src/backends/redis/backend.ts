@@ -7,6 +7,8 @@ import type {
   ChannelMessage,
   ChannelStore,
   HeadStore,
+  Lease,
+  LeaseStore,
   LinkStore,
   ReplaceStore,
 } from "../backend.js";
@@ -14,7 +16,8 @@ import { RedisChannel } from "./channel.js";
 import { checkClient, createClient, type RedisArgument, type RedisClient } from "./client.js";
 import { Connection } from "./connection.js";
 import { replyCode } from "./errors.js";
-import { ENTRY_PREFIX, entryKey, LINK_PREFIX, linkKey, refIdOf } from "./keys.js";
+import { ENTRY_PREFIX, entryKey, LEASE_PREFIX, LINK_PREFIX, linkKey, refIdOf } from "./keys.js";
+import { RedisLeases } from "./leases.js";
 import { type RedisBackendOptions, readOptions, readTimeouts } from "./options.js";
 import { scanKeys } from "./scan.js";
 
@@ -30,9 +33,14 @@ const TAIL_BYTES = 2048;
  * new RedisBackend();                                       // REDIS_URL, or REDIS_HOST, REDIS_PORT, …
  * new RedisBackend({ url: "rediss://app:secret@cache.example:6380/2" });
  */
-export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore {
+export class RedisBackend
+  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore, LeaseStore
+{
+  /** See {@link LeaseStore.sharesLeases}. */
+  readonly sharesLeases = true;
   readonly #connection: Connection;
   readonly #channel: RedisChannel;
+  readonly #leases: RedisLeases;
 
   /**
    * Connects at the first call, not here.
@@ -43,6 +51,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     const { client } = options;
     this.#connection = client === undefined ? ownConnection(options) : givenConnection(client, options);
     this.#channel = new RedisChannel(this.#connection);
+    this.#leases = new RedisLeases(this.#connection);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -79,6 +88,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   async clear(namespace?: string): Promise<number> {
     if (namespace !== undefined) return this.#clearNamespace(namespace);
     const cleared = await this.#clearPrefix(ENTRY_PREFIX);
+    await this.#clearPrefix(LEASE_PREFIX);
     await this.#clearPrefix(LINK_PREFIX);
     return cleared;
   }
@@ -143,6 +153,30 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   /** See {@link ChannelStore.subscribe}. The first one makes a second connection, for all. */
   subscribe(listener: ChannelListener): () => void {
     return this.#channel.subscribe(listener);
+  }
+
+  /** See {@link LeaseStore.acquireLease}. One round trip. */
+  acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed"> {
+    return this.#leases.acquire(name, life, seen);
+  }
+
+  /** See {@link LeaseStore.renewLease}. One round trip. */
+  renewLease(lease: Lease, life: number): Promise<boolean> {
+    return this.#leases.renew(lease, life);
+  }
+
+  /** See {@link LeaseStore.releaseLease}. One round trip. */
+  releaseLease(lease: Lease): Promise<boolean> {
+    return this.#leases.release(lease);
+  }
+
+  /** See {@link LeaseStore.setLeased}. One round trip: both are sent at once, the entry first. */
+  async setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean> {
+    const [, isNewest] = await Promise.all([
+      this.set(refId, entry),
+      this.#leases.link(lease, refId, entry.expiresAt),
+    ]);
+    return isNewest;
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

@@ -19,6 +19,12 @@ const SCHEMA = [
     expires_at REAL
   )`,
   "CREATE INDEX IF NOT EXISTS refcache_links_expires_at ON refcache_links(expires_at)",
+  `CREATE TABLE IF NOT EXISTS refcache_leases (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    ends_at REAL NOT NULL
+  )`,
   `CREATE TABLE IF NOT EXISTS refcache_messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
