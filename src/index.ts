@@ -43,8 +43,9 @@ export {
   type ReplaceStore,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
-export type { CachedOptions, Declassify } from "./call.js";
+export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
 export { type Environment, encryptionFromEnvironment } from "./config.js";
+export type { CoordinationOptions } from "./coordination/options.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
