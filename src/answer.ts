@@ -23,6 +23,8 @@ interface AnswerBase {
   is_stored?: false;
   /** ISO 8601 time at which the reference ends, `null` for never. */
   expires_at: string | null;
+  /** `true` when the result is older than it should be; a new one is being made. Absent when fresh. */
+  stale?: true;
 }
 
 /** The answer for a small value: the value itself. */
@@ -78,6 +80,8 @@ export interface Result {
   readonly entry: Entry;
   /** The preview where it was made beforehand, of the value as the tool returned it. */
   readonly preview?: Preview | undefined;
+  /** Whether it is past its time, and answered all the same. */
+  readonly isStale?: boolean | undefined;
 }
 
 /** How to answer. Sizes are in the unit of the measure. */
@@ -246,12 +250,13 @@ function previewAnswer(result: Result, request: AnswerRequest): PreviewAnswer {
   };
 }
 
-function commonPart({ refId, entry }: Result): AnswerBase {
+function commonPart({ refId, entry, isStale }: Result): AnswerBase {
   return {
     ref_id: refId,
     is_async: false,
     ...(refId === null ? { is_stored: false as const } : {}),
     expires_at: refId === null || entry.expiresAt === null ? null : new Date(entry.expiresAt).toISOString(),
+    ...(isStale === true ? { stale: true as const } : {}),
   };
 }
 

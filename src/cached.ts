@@ -14,6 +14,9 @@ import {
 } from "./answer.js";
 import type { CachedOptions, Call, Prepared } from "./call.js";
 import { CallNames } from "./call-names.js";
+import type { HeldLease } from "./coordination/held-lease.js";
+import type { Found, SharedJob } from "./coordination/leased-runs.js";
+import { type Coordination, resolveCoordination } from "./coordination/options.js";
 import { Disclosure } from "./disclosure.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryStore } from "./entry-store.js";
@@ -23,7 +26,8 @@ import {
   StoreError,
   ValueNotStorableError,
 } from "./errors.js";
-import { type ResolvedOptions, resolveTtl } from "./options.js";
+import { Lifetime } from "./lifetime.js";
+import type { ResolvedOptions } from "./options.js";
 import type { Place, Placement } from "./placement.js";
 import { type FetchEntry, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
@@ -55,6 +59,8 @@ export class CachedFunction {
   readonly #flights = new SingleFlight<Produced>();
   readonly #placement: Placement;
   readonly #names: CallNames;
+  readonly #lifetime: Lifetime;
+  readonly #coordination: Coordination | undefined;
 
   /** Takes options that have been checked. */
   constructor(
@@ -69,6 +75,11 @@ export class CachedFunction {
     this.#options = options;
     this.#function = fn;
     this.#placement = placement;
+    this.#lifetime = new Lifetime(options, cache.limits);
+    this.#coordination =
+      options.coordination === undefined
+        ? cache.coordination
+        : resolveCoordination(options.coordination, cache.coordination);
     this.#names = new CallNames(store, cache, { namespace: placement.template, options, fn });
   }
 
@@ -77,10 +88,9 @@ export class CachedFunction {
     return this.#function.name;
   }
 
-  /** Milliseconds that results live, `null` for ever. */
-  get ttl(): number | null {
-    const { ttl } = this.#options;
-    return ttl === undefined ? this.#placement.settings.ttl : resolveTtl(ttl, this.#cache.limits, "ttl");
+  /** Milliseconds that references last, `null` for ever; `undefined` where each result has its own. */
+  get ttl(): number | null | undefined {
+    return this.#lifetime.known(this.#placement.settings.ttl);
   }
 
   /** Which members of the arguments take references. */
@@ -125,7 +135,9 @@ export class CachedFunction {
       // A call after a clearing does not join a run from before it.
       const flight = `${this.#store.generationOf(place.namespace)} ${memo}`;
       const found = await this.#flights.run(flight, call.signal, run);
-      return (await this.#mayKnow(running, found)) ? found : await this.#run(running, prepared.params);
+      if (!(await this.#mayKnow(running, found))) return await this.#run(running, prepared.params);
+      if (found.isStale) this.#refresh(running, prepared.params, memo, found);
+      return found;
     } catch (error) {
       throw await this.#asSeen(error, running);
     }
@@ -185,16 +197,74 @@ export class CachedFunction {
   }
 
   async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced> {
-    const known = memo === undefined ? undefined : await this.#keep(() => this.#store.recall(memo));
-    return known ?? this.#run(running, params, memo);
+    if (memo === undefined) return this.#run(running, params);
+    const recalled = await this.#recall(memo);
+    if (recalled.found !== undefined) return recalled.found;
+    const { leasedRuns } = this.#store;
+    const isKnown = recalled.hasFailed !== true; // a store that has just failed is not asked for a lease
+    if (leasedRuns === undefined || this.#coordination === undefined || !isKnown)
+      return this.#run(running, params, memo);
+    return leasedRuns.once(this.#job(running, params, memo, recalled.seen), this.#coordination);
   }
 
-  async #run(running: Running, params: readonly unknown[], memo?: string): Promise<Produced> {
+  /** What other servers do once: it may be this one that runs. */
+  #job(
+    running: Running,
+    params: readonly unknown[],
+    memo: string,
+    seen: string | undefined,
+  ): SharedJob<Produced> {
+    return {
+      name: memo,
+      seen,
+      signal: running.call.signal,
+      find: () => this.#recall(memo),
+      run: (lease) => this.#run(running, params, memo, lease),
+    };
+  }
+
+  async #recall(memo: string): Promise<Found<Produced> & { hasFailed?: boolean }> {
+    const recalled = await this.#keep(() => this.#store.recall(memo));
+    if (recalled?.found === undefined) return recalled ?? { hasFailed: true };
+    if (!this.#lifetime.isStale(recalled.found.entry)) return recalled;
+    return { ...recalled, found: { ...recalled.found, isStale: true } };
+  }
+
+  /** Makes a stale result anew, on behalf of the caller who got it; no other call waits for that, here or elsewhere. */
+  #refresh(running: Running, params: readonly unknown[], memo: string, { refId }: Produced): void {
+    const usage = new Usage(running.usage.caller, running.usage, true);
+    const unattended = { ...running, usage };
+    const { leasedRuns, background } = this.#store;
+    const refresh = async () => {
+      const job = this.#job(unattended, params, memo, refId ?? undefined);
+      if (leasedRuns === undefined || this.#coordination === undefined) await job.run();
+      else await leasedRuns.onceIfFree(job, this.#coordination);
+    };
+    background.start(memo, () =>
+      runCall(usage, refresh, running.questions.actor).catch((error) => this.#notRefreshed(error, running)),
+    );
+  }
+
+  /** Without the message, which may quote values. */
+  #notRefreshed(error: unknown, { call }: Running): void {
+    const cause: unknown = error instanceof RunFailure ? error.cause : error;
+    const name = cause instanceof Error ? cause.name : typeof cause;
+    this.#cache.logger.warn(
+      `A stale result of ${this.#toolOf(call)} could not be made anew: ${name}. It is answered until it expires.`,
+    );
+  }
+
+  async #run(
+    running: Running,
+    params: readonly unknown[],
+    memo?: string,
+    lease?: HeldLease,
+  ): Promise<Produced> {
     const { usage, place } = running;
     const generation = this.#store.generationOf(place.namespace);
     const { entry, preview } = await this.#execute(running, params);
     const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
-    const refId = (await this.#keep(() => this.#store.save(entry, name))) ?? null;
+    const refId = (await this.#keep(() => this.#store.save(entry, name, lease))) ?? null;
     return { refId, entry, preview, by: usage };
   }
 
@@ -203,7 +273,7 @@ export class CachedFunction {
     try {
       this.#notePlace(running);
       const value: unknown = await Reflect.apply(this.#function, call.self, params);
-      const entry = this.#makeEntry(running, value);
+      const entry = this.#makeEntry(running, params, value);
       const mayRead = questions.surelyPermits("answer", entry);
       const request = { ...this.#request(place), mayRead };
       return { entry, preview: mayRead ? previewAtOnce(value, entry, request) : undefined };
@@ -218,14 +288,14 @@ export class CachedFunction {
     if (!questions.surelyPermits("answer", place)) usage.add(place);
   }
 
-  #makeEntry({ call, usage, place }: Running, value: unknown): Entry {
+  #makeEntry({ call, usage, place }: Running, params: readonly unknown[], value: unknown): Entry {
     if (isAnswer(value)) {
       throw new ValueNotStorableError(
         "$",
         "it is an answer already; resolve its ref_id and return the value",
       );
     }
-    const { ttl } = this.#options;
+    const ttl = this.#lifetime.of(params[0], value, place.settings.ttl);
     const policy = this.#resultPolicy(usage, place.policy);
     const toolName = this.#toolOf(call) || undefined;
     return this.#store.make(value, { namespace: place.namespace, ttl, policy, toolName });

@@ -1,13 +1,25 @@
 import { z } from "zod";
 import type { Policy } from "./access/policy.js";
+import { type CoordinationOptions, coordinationShape, resolveCoordination } from "./coordination/options.js";
 import type { Duration } from "./duration.js";
-import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits, resolveTtl } from "./options.js";
+import { Lifetime } from "./lifetime.js";
+import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits } from "./options.js";
 import { type OwnershipOptions, ownershipShape } from "./placement.js";
 
 /** How one cached function differs from its namespace. */
 export interface CachedOptions extends PreviewOptions, OwnershipOptions {
-  /** How long results live: milliseconds, text such as `"1h"`, or `null` for ever. */
-  readonly ttl?: Duration | null | undefined;
+  /**
+   * How long results live: milliseconds, text such as `"1h"`, or `null` for ever; or a function of the call's first
+   * argument, references resolved, and of what the function returned.
+   */
+  readonly ttl?: Duration | null | ResultTtl | undefined;
+  /**
+   * How long results are answered beyond their `ttl`, marked `stale`, while one server makes a new one in the
+   * background. Default: not at all.
+   */
+  readonly staleTtl?: Duration | undefined;
+  /** How servers on one store share the work of equal calls. Default: the cache's. `false`: each runs for itself. */
+  readonly coordination?: CoordinationOptions | false | undefined;
   /** `"user"` (default): a result is the caller's, and found again by the same caller only. `"shared"`: everybody's. */
   readonly scope?: "user" | "shared" | undefined;
   /**
@@ -26,6 +38,9 @@ export interface CachedOptions extends PreviewOptions, OwnershipOptions {
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
   readonly resolveRefs?: boolean | readonly string[] | undefined;
 }
+
+/** See {@link CachedOptions.ttl}. */
+export type ResultTtl = (args: never, value: never) => Duration | null;
 
 /** See {@link CachedOptions.declassify}. */
 export type Declassify = boolean | ((used: readonly Policy[]) => Partial<Policy>);
@@ -52,8 +67,17 @@ export interface Prepared {
   readonly missing: readonly string[];
 }
 
+const duration = z.union([z.number(), z.string()]);
+
 const schema = z.strictObject({
-  ttl: z.union([z.number(), z.string()]).nullable().optional(),
+  ttl: z
+    .union([duration, z.custom((value) => typeof value === "function")], {
+      error: "must be a duration, null or a function",
+    })
+    .nullable()
+    .optional(),
+  staleTtl: duration.optional(),
+  coordination: coordinationShape.optional(),
   ...previewShape,
   ...ownershipShape,
   declassify: z
@@ -76,5 +100,6 @@ const schema = z.strictObject({
  */
 export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimits): void {
   checkShape(schema, options);
-  if (options.ttl !== undefined) resolveTtl(options.ttl, limits, "ttl");
+  resolveCoordination(options.coordination);
+  new Lifetime(options, limits);
 }

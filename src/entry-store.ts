@@ -8,6 +8,9 @@ import type { Operation } from "./access/operation.js";
 import type { Policy } from "./access/policy.js";
 import { Protection } from "./at-rest/protection.js";
 import { type CacheBackend, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
+import { Background } from "./coordination/background.js";
+import type { HeldLease } from "./coordination/held-lease.js";
+import { LeasedRuns } from "./coordination/leased-runs.js";
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
@@ -20,6 +23,16 @@ const MOST_NAMESPACES = 10_000;
 
 /** Entries between two turns left to other work, where the backend leaves none. */
 const ENTRIES_PER_TURN = 1000;
+
+/** Milliseconds for which the end of a cache waits for what runs in the background. */
+const BACKGROUND_MS = 5000;
+
+/** What a name leads to. */
+export interface Recalled {
+  /** The reference, whatever has become of it. */
+  readonly seen?: RefId;
+  readonly found?: { readonly refId: RefId; readonly entry: Entry };
+}
 
 /** What one entry may say of itself; the rest comes from its namespace. */
 export interface EntryOptions {
@@ -38,6 +51,9 @@ export class EntryStore {
   readonly backend: CacheBackend;
   /** Every entry goes into the backend sealed, and what comes out is opened before anybody sees its value. */
   readonly protection: Protection;
+  /** Runs equal calls of all servers once; `undefined` where no other server could know of them. */
+  readonly leasedRuns: LeasedRuns | undefined;
+  readonly background = new Background();
   readonly #access: AccessControl;
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
@@ -49,6 +65,7 @@ export class EntryStore {
     this.#options = options;
     this.backend = options.backend;
     this.protection = new Protection(options.keyring, options.logger);
+    this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
     this.#access = new AccessControl(options);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
@@ -79,12 +96,24 @@ export class EntryStore {
     };
   }
 
-  /** Stores an entry under a new reference, and points a name at it where one is given. */
-  async save(entry: Entry, name?: string): Promise<RefId> {
+  /**
+   * Stores an entry under a new reference, and points a name at it where one is given; with a lease, unless another
+   * server has taken over meanwhile.
+   */
+  async save(entry: Entry, name?: string, lease?: HeldLease): Promise<RefId> {
     const refId = mintReference(this.#options.name);
     const sealed = this.protection.seal(refId, entry);
-    await (name === undefined ? this.backend.set(refId, sealed) : this.#links.setLinked(refId, sealed, name));
+    if (name === undefined) await this.backend.set(refId, sealed);
+    else if (lease !== undefined) await lease.save(refId, sealed);
+    else await this.#links.setLinked(refId, sealed, name);
     return refId;
+  }
+
+  /** Waits for what runs in the background, for some seconds at most, and closes the backend. */
+  async close(): Promise<void> {
+    await this.background.close(BACKGROUND_MS);
+    this.leasedRuns?.close();
+    await this.backend.close();
   }
 
   /** What an actor may do, in the course of one operation. */
@@ -153,12 +182,12 @@ export class EntryStore {
   }
 
   /** An earlier result by its name, for the call that made it to answer with; one that cannot be read is none. */
-  async recall(name: string): Promise<{ refId: RefId; entry: Entry } | undefined> {
+  async recall(name: string): Promise<Recalled> {
     const refId = await this.follow(name);
-    const sealed = refId === undefined ? undefined : await this.backend.get(refId).catch(skipUnreadable);
-    const entry =
-      refId === undefined || sealed === undefined ? undefined : this.#openIfPossible(refId, sealed);
-    return refId === undefined || entry === undefined ? undefined : { refId, entry };
+    if (refId === undefined) return {};
+    const sealed = await this.backend.get(refId).catch(skipUnreadable);
+    const entry = sealed && this.#openIfPossible(refId, sealed);
+    return entry === undefined ? { seen: refId } : { seen: refId, found: { refId, entry } };
   }
 
   #openIfPossible(refId: RefId, sealed: Entry): Entry | undefined {

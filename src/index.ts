@@ -28,16 +28,24 @@ export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
 export {
   type CacheBackend,
+  type ChannelListener,
+  type ChannelMessage,
+  type ChannelStore,
   type HeadStore,
+  hasChannel,
   hasHeads,
+  hasLeases,
   hasLinks,
   hasReplace,
+  type Lease,
+  type LeaseStore,
   type LinkStore,
   type ReplaceStore,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
-export type { CachedOptions, Declassify } from "./call.js";
+export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
 export { type Environment, encryptionFromEnvironment } from "./config.js";
+export type { CoordinationOptions } from "./coordination/options.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";

@@ -7,6 +7,12 @@ import type { Keyring } from "./at-rest/keyring.js";
 import { type EncryptionOptions, encryptionShape, makeKeyring } from "./at-rest/options.js";
 import type { CacheBackend } from "./backends/backend.js";
 import { MemoryBackend } from "./backends/memory/backend.js";
+import {
+  type Coordination,
+  type CoordinationOptions,
+  coordinationShape,
+  resolveCoordination,
+} from "./coordination/options.js";
 import { type Duration, parseDuration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { type Logger, stderrLogger } from "./logger.js";
@@ -78,6 +84,11 @@ export interface RefCacheOptions extends PreviewOptions {
    * quote them. Default `false`: a correlation id alone.
    */
   readonly logHiddenErrors?: boolean | undefined;
+  /**
+   * How servers on one store share the work of equal calls of cached functions. Default: one runs, the others wait for
+   * its result. `false`: each runs for itself.
+   */
+  readonly coordination?: CoordinationOptions | false | undefined;
   /** Keys under which values are encrypted in the store. Default: none; values are stored as they are. */
   readonly encryption?: EncryptionOptions | undefined;
 }
@@ -111,6 +122,8 @@ export interface ResolvedOptions {
   readonly audit: AuditLog | undefined;
   readonly logHiddenErrors: boolean;
   readonly keyring: Keyring | undefined;
+  /** `undefined` where calls are not coordinated. */
+  readonly coordination: Coordination | undefined;
 }
 
 const DEFAULT_LIMITS: Limits = {
@@ -196,6 +209,7 @@ const schema = z.strictObject({
   audit: hook.optional(),
   logHiddenErrors: z.boolean().optional(),
   encryption: encryptionShape.optional(),
+  coordination: coordinationShape.optional(),
 });
 
 /**
@@ -220,6 +234,7 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
     audit: options.audit && new AuditLog(options.audit, logger),
     logHiddenErrors: options.logHiddenErrors ?? false,
     keyring: options.encryption && makeKeyring(options.encryption),
+    coordination: resolveCoordination(options.coordination),
   };
 }
 

@@ -258,9 +258,9 @@ export class RefCache {
     return reencryptAll({ ...options, backend, logger, protection: this.#store.protection });
   }
 
-  /** Releases the backend's connections, files and timers. */
+  /** Releases the backend's connections, files and timers, after what runs in the background; that gets 5 s to end. */
   async close(): Promise<void> {
-    await this.#options.backend.close();
+    await this.#store.close();
   }
 
   #show<T>(refId: RefId, entry: Entry, options: GetOptions): Answer<T> {

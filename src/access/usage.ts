@@ -10,12 +10,15 @@ const MOST_UNCHECKED = 64;
 export class Usage {
   /** On whose behalf the call runs, whoever asks for a value in its course. */
   readonly caller: Actor;
+  /** Whether nobody waits for the call any more: what its function sends while it runs goes nowhere. */
+  readonly isUnattended: boolean;
   #policies: Policy[] = [];
   #checked = 0;
 
   /** @param outer the call in whose course this one is made: what that used may be in this one's arguments. */
-  constructor(caller: Actor, outer?: Usage) {
+  constructor(caller: Actor, outer?: Usage, isUnattended = outer?.isUnattended ?? false) {
     this.caller = caller;
+    this.isUnattended = isUnattended;
     if (outer !== undefined) this.include(outer);
   }
 

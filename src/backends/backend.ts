@@ -78,6 +78,68 @@ export interface RangeStore {
   ): Promise<readonly Buffer[] | undefined>;
 }
 
+/** What servers on one store tell each other: names, which are digests or tags, and never a value. */
+export interface ChannelMessage {
+  /** What has happened to the names, as in `stored`. */
+  readonly topic: string;
+  /** Some kilobytes at most. */
+  readonly names: readonly string[];
+}
+
+/** Who listens. Neither method may throw or wait. */
+export interface ChannelListener {
+  /** Gets each message once at most, those of this server included, in the order of each sender. */
+  message(message: ChannelMessage): void;
+  /**
+   * Called when messages may have been missed since the subscription, such as after each reconnection, and after the
+   * first connection where there was none yet.
+   */
+  lost(): void;
+}
+
+/** Capability: messages among all servers on the store. Nothing is kept for those who do not listen. */
+export interface ChannelStore {
+  /** Tells everybody who listens. Resolves once it is sent, not heard. */
+  publish(message: ChannelMessage): Promise<void>;
+  /**
+   * Listens until the function that it returns is called, or the backend is closed. A store that fails is tried again
+   * by itself; it keeps no process alive that has nothing else to do.
+   */
+  subscribe(listener: ChannelListener): () => void;
+}
+
+/** The right to make what a name shall lead to, for a short time; it ends by itself unless it is renewed. */
+export interface Lease {
+  readonly name: string;
+  /** A random text that tells this lease from every other. */
+  readonly owner: string;
+  /** Larger than that of every earlier lease of the name, by which the store tells who comes too late. */
+  readonly fence: number;
+}
+
+/**
+ * Capability: leases of the names of links, so that one server at a time makes what a name shall lead to. Names of leases
+ * consist of letters, digits, `:`, `.`, `_` and `-`.
+ */
+export interface LeaseStore {
+  /** Whether other processes ask for the same leases. */
+  readonly sharesLeases: boolean;
+  /**
+   * Takes the lease of a name for so many milliseconds: `"taken"` while somebody else has it, and `"changed"` when the
+   * name leads to something else than to the reference that the caller has seen there, if any.
+   */
+  acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed">;
+  /** Makes a lease last so many milliseconds from now; `false` when it has ended. */
+  renewLease(lease: Lease, life: number): Promise<boolean>;
+  /** Gives a lease back; `false` when it had ended. */
+  releaseLease(lease: Lease): Promise<boolean>;
+  /**
+   * Stores an entry, points the lease's name at it as `setLinked` does, and gives the lease back. Where the lease has
+   * ended and somebody has taken it since, the name and that lease stay as they are, and it is `false`.
+   */
+  setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -96,4 +158,14 @@ export function hasReplace<B extends CacheBackend>(backend: B): backend is B & R
 /** Tells whether a backend can read parts of texts. */
 export function hasRanges<B extends CacheBackend>(backend: B): backend is B & RangeStore {
   return "look" in backend && "keepOutline" in backend && "readRanges" in backend;
+}
+
+/** Tells whether a backend can send messages among the servers on it. */
+export function hasChannel<B extends CacheBackend>(backend: B): backend is B & ChannelStore {
+  return "publish" in backend && "subscribe" in backend;
+}
+
+/** Tells whether a backend can give leases. */
+export function hasLeases<B extends CacheBackend>(backend: B): backend is B & LeaseStore {
+  return "acquireLease" in backend && "setLeased" in backend;
 }

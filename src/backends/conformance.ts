@@ -12,6 +12,8 @@ import {
   type LinkStore,
   type ReplaceStore,
 } from "./backend.js";
+import { CHANNEL_CHECKS } from "./conformance-channel.js";
+import { LEASE_CHECKS } from "./conformance-leases.js";
 import { RANGE_CHECKS } from "./conformance-ranges.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
@@ -401,6 +403,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await backend.close();
     await isClosed(backend.replace(A, make()));
   }),
+
+  ...CHANNEL_CHECKS,
+  ...LEASE_CHECKS,
 };
 
 function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {

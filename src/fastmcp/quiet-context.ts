@@ -59,7 +59,7 @@ function steadyProgress(gate: Gate, report: AnyContext["reportProgress"]) {
   let last = 0;
   let next = 0;
   const beat = async () => {
-    if (performance.now() < next) return;
+    if (performance.now() < next || currentUsage()?.isUnattended === true) return;
     next = performance.now() + HEARTBEAT;
     await report({ progress: ++last });
   };
@@ -92,6 +92,7 @@ class Gate {
 
   /** Does it, or else the other; at once where nothing was used. */
   async pass<T, O>(send: () => T | Promise<T>, instead: () => O | Promise<O>): Promise<T | O> {
+    if (currentUsage()?.isUnattended === true) return instead(); // the client has its answer
     const open = this.#isOpen();
     if (open === true || (open !== false && (await open))) return send();
     this.#warn();
@@ -100,7 +101,7 @@ class Gate {
 
   /** As {@link Gate.pass}, for what nobody waits for. */
   passNow(send: () => void): void {
-    const open = this.#isOpen();
+    const open = currentUsage()?.isUnattended !== true && this.#isOpen();
     if (open === true) send();
     else this.pass(send, ignore).catch(ignore);
   }

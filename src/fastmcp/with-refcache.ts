@@ -165,7 +165,8 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
   }
 }
 
-function describe(description: string | undefined, ttl: number | null): string {
-  const retention = `Large results: a ref_id, kept ${describeRetention(ttl)}.`;
+function describe(description: string | undefined, ttl: number | null | undefined): string {
+  const kept = ttl === undefined ? "until its expires_at" : describeRetention(ttl);
+  const retention = `Large results: a ref_id, kept ${kept}.`;
   return description === undefined ? retention : `${description} ${retention}`;
 }

@@ -41,7 +41,7 @@ onEveryStore((make) => {
     const entry = entries.make([1], { namespace: "n" });
     const refId = await entries.save(entry, "memo:1");
     expect(await entries.find(refId, entries.questionsOf(SYSTEM), "get")).toEqual(entry);
-    expect(await entries.recall("memo:1")).toEqual({ refId, entry });
+    expect(await entries.recall("memo:1")).toEqual({ seen: refId, found: { refId, entry } });
   });
 
   describe("a miss, and a warning", () => {

@@ -9,8 +9,20 @@ import {
   storedSizeOf,
 } from "../../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
-import type { CacheBackend, HeadStore, LinkStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  Lease,
+  LeaseStore,
+  LinkStore,
+  ReplaceStore,
+} from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
+import { MemoryChannel } from "./channel.js";
+import { MemoryLeases } from "./leases.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
@@ -39,12 +51,18 @@ interface Link {
  * Entries in the memory of this process, bounded in number and bytes; the least recently used go first.
  * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
  */
-export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore {
+export class MemoryBackend
+  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore, LeaseStore
+{
+  /** See {@link LeaseStore.sharesLeases}. */
+  readonly sharesLeases = false;
   readonly #maxBytes: number;
   readonly #entries: LRUCache<string, Entry>;
   readonly #links: LRUCache<string, Link>;
   /** References by namespace: unlike the LRU, a Set can be walked while it changes. */
   readonly #namespaces = new Map<string, Set<string>>();
+  readonly #channel = new MemoryChannel();
+  readonly #leases = new MemoryLeases();
   readonly #sweeper: NodeJS.Timeout;
   #unswept: Iterator<string> | undefined;
   #closed = false;
@@ -103,7 +121,10 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, Replac
   async clear(namespace?: string): Promise<number> {
     this.#assertOpen();
     let cleared = 0;
-    if (namespace === undefined) this.#links.clear();
+    if (namespace === undefined) {
+      this.#links.clear();
+      this.#leases.clear();
+    }
     for await (const refId of this.#walk(namespace)) if (this.#remove(refId)) cleared++;
     return cleared;
   }
@@ -152,9 +173,48 @@ export class MemoryBackend implements CacheBackend, HeadStore, LinkStore, Replac
     return isLive;
   }
 
+  /** See {@link ChannelStore.publish}. */
+  async publish(message: ChannelMessage): Promise<void> {
+    this.#assertOpen();
+    this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. Nothing is ever missed. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#closed ? () => {} : this.#channel.subscribe(listener);
+  }
+
+  /** See {@link LeaseStore.acquireLease}. */
+  async acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed"> {
+    const found = await this.getLink(name);
+    return found !== undefined && found !== seen ? "changed" : this.#leases.acquire(name, life);
+  }
+
+  /** See {@link LeaseStore.renewLease}. */
+  async renewLease(lease: Lease, life: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#leases.renew(lease, life);
+  }
+
+  /** See {@link LeaseStore.releaseLease}. */
+  async releaseLease(lease: Lease): Promise<boolean> {
+    this.#assertOpen();
+    return this.#leases.release(lease);
+  }
+
+  /** See {@link LeaseStore.setLeased}. Throws as `set` does. */
+  async setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean> {
+    const isNewest = this.#leases.isNewest(lease);
+    await (isNewest ? this.setLinked(refId, entry, lease.name) : this.set(refId, entry));
+    this.#leases.release(lease);
+    return isNewest;
+  }
+
   /** See {@link CacheBackend.close}. What was stored is gone. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#channel.close();
+    this.#leases.clear();
     clearInterval(this.#sweeper);
     this.#entries.clear();
     this.#links.clear();

@@ -2,10 +2,33 @@ import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
 import type { ByteRange } from "../../outline/text.js";
-import type { CacheBackend, HeadStore, LinkStore, Look, RangeStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  Lease,
+  LeaseStore,
+  LinkStore,
+  Look,
+  RangeStore,
+  ReplaceStore,
+} from "../backend.js";
+import { RedisChannel } from "./channel.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
-import { ENTRY_PREFIX, entryKey, LINK_PREFIX, linkKey, OUTLINE_PREFIX, outlineKey, refIdOf } from "./keys.js";
+import {
+  ENTRY_PREFIX,
+  entryKey,
+  LEASE_PREFIX,
+  LINK_PREFIX,
+  linkKey,
+  OUTLINE_PREFIX,
+  outlineKey,
+  refIdOf,
+} from "./keys.js";
+import { RedisLeases } from "./leases.js";
 import type { RedisBackendOptions } from "./options.js";
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
@@ -21,8 +44,14 @@ import { scanKeys } from "./scan.js";
  * new RedisBackend({ url: "redis+sentinel://app:secret@10.0.0.1:26379,10.0.0.2:26379/cache" });
  * new RedisBackend({ nodes: [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7000 }] });
  */
-export class RedisBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore {
+export class RedisBackend
+  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+{
+  /** See {@link LeaseStore.sharesLeases}. */
+  readonly sharesLeases = true;
   readonly #connection: Connection;
+  readonly #channel: RedisChannel;
+  readonly #leases: RedisLeases;
 
   /**
    * Connects at the first call, not here.
@@ -31,6 +60,8 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
    */
   constructor(options: RedisBackendOptions = {}) {
     this.#connection = connect(options);
+    this.#channel = new RedisChannel(this.#connection);
+    this.#leases = new RedisLeases(this.#connection);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -70,6 +101,7 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
   async clear(namespace?: string): Promise<number> {
     if (namespace !== undefined) return this.#clearNamespace(namespace);
     const cleared = await this.#clearPrefix(ENTRY_PREFIX);
+    await this.#clearPrefix(LEASE_PREFIX);
     await this.#clearPrefix(LINK_PREFIX);
     await this.#clearPrefix(OUTLINE_PREFIX);
     return cleared;
@@ -142,8 +174,43 @@ export class RedisBackend implements CacheBackend, HeadStore, LinkStore, Replace
     return readRanges(this.#connection, refId, ranges, textAt);
   }
 
+  /** See {@link ChannelStore.publish}. One round trip. */
+  publish(message: ChannelMessage): Promise<void> {
+    return this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. The first one makes a second connection, for all. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#channel.subscribe(listener);
+  }
+
+  /** See {@link LeaseStore.acquireLease}. One round trip. */
+  acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed"> {
+    return this.#leases.acquire(name, life, seen);
+  }
+
+  /** See {@link LeaseStore.renewLease}. One round trip. */
+  renewLease(lease: Lease, life: number): Promise<boolean> {
+    return this.#leases.renew(lease, life);
+  }
+
+  /** See {@link LeaseStore.releaseLease}. One round trip. */
+  releaseLease(lease: Lease): Promise<boolean> {
+    return this.#leases.release(lease);
+  }
+
+  /** See {@link LeaseStore.setLeased}. One round trip: both are sent at once, the entry first. */
+  async setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean> {
+    const [, isNewest] = await Promise.all([
+      this.set(refId, entry),
+      this.#leases.link(lease, refId, entry.expiresAt),
+    ]);
+    return isNewest;
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
+    this.#channel.close();
     return this.#connection.close();
   }
 

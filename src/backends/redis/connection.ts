@@ -3,6 +3,7 @@ import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
 import { closedError, replyCode, toStoreError } from "./errors.js";
 import { Readiness } from "./readiness.js";
+import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
 import { isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit } from "./unit.js";
 
 /** What a connection is told about its client. */
@@ -119,6 +120,16 @@ export class ServerConnection implements Connection {
   /** Makes an error reply a `StoreError`. */
   explain(error: Error): Error {
     return this.#explain(error, this.#client.stream);
+  }
+
+  /** Milliseconds a connection may take to come about. */
+  get connectTimeout(): number {
+    return this.#options.connectTimeout;
+  }
+
+  /** A client of its own for a subscription, that tries to connect once; `undefined` where there can be none now. */
+  makeSubscriber(): SubscriberClient | undefined {
+    return this.#closing === undefined ? makeSubscriber(this.#client) : undefined;
   }
 
   /** Tells whether a command can be sent now. */

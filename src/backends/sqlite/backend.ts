@@ -3,9 +3,23 @@ import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
 import type { ByteRange } from "../../outline/text.js";
-import type { CacheBackend, HeadStore, LinkStore, Look, RangeStore, ReplaceStore } from "../backend.js";
+import type {
+  CacheBackend,
+  ChannelListener,
+  ChannelMessage,
+  ChannelStore,
+  HeadStore,
+  Lease,
+  LeaseStore,
+  LinkStore,
+  Look,
+  RangeStore,
+  ReplaceStore,
+} from "../backend.js";
+import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
+import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
@@ -18,13 +32,16 @@ import { Sweeper } from "./sweeper.js";
  * made where it is missing, at the first call. Waiting for a lock does not block the event loop. What was
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
-export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore {
+export class SqliteBackend
+  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+{
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
   readonly #driver: DatabaseClass;
   readonly #busyTimeout: number;
   readonly #sweepInterval: number;
   readonly #waiting = new WaitingCalls();
+  readonly #channel = new SqliteChannel((work) => this.#run(work));
   #connection: Connection | undefined;
   #sweeper: Sweeper | undefined;
   #closed = false;
@@ -71,7 +88,10 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, Replac
   async clear(namespace?: string): Promise<number> {
     // What has expired goes first, from everywhere, so that it does not count.
     await this.#removeAll(({ removeExpired }) => removeExpired);
-    if (namespace === undefined) await this.#removeAll(({ removeLinks }) => removeLinks);
+    if (namespace === undefined) {
+      await this.#removeAll(({ removeLeases }) => removeLeases);
+      await this.#removeAll(({ removeLinks }) => removeLinks);
+    }
     return this.#removeAll((statements) => scoped(statements, namespace).remove, namespace);
   }
 
@@ -110,7 +130,7 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, Replac
     return this.#run((statements) =>
       statements.transaction(() => {
         writeEntry(statements, refId, entry);
-        statements.setLink.run(name, refId, entry.expiresAt === null ? null : entry.expiresAt / 1000);
+        writeLink(statements, refId, entry, name);
       }),
     );
   }
@@ -153,9 +173,54 @@ export class SqliteBackend implements CacheBackend, HeadStore, LinkStore, Replac
     return this.#run(({ ranges }) => wanted.map((range) => readRange(ranges, refId, range)));
   }
 
+  /** See {@link ChannelStore.publish}. One row, which goes after a minute. */
+  publish(message: ChannelMessage): Promise<void> {
+    return this.#channel.publish(message);
+  }
+
+  /** See {@link ChannelStore.subscribe}. Looks for messages 40 times a second. */
+  subscribe(listener: ChannelListener): () => void {
+    return this.#closed ? () => {} : this.#channel.subscribe(listener);
+  }
+
+  /** See {@link LeaseStore.sharesLeases}. */
+  get sharesLeases(): boolean {
+    return this.path !== IN_MEMORY;
+  }
+
+  /** See {@link LeaseStore.acquireLease}. One transaction. */
+  acquireLease(name: string, life: number, seen?: string): Promise<Lease | "taken" | "changed"> {
+    return this.#run((statements) => acquireLease(statements, name, life, seen));
+  }
+
+  /** See {@link LeaseStore.renewLease}. */
+  renewLease(lease: Lease, life: number): Promise<boolean> {
+    return this.#run((statements) => renewLease(statements, lease, life));
+  }
+
+  /** See {@link LeaseStore.releaseLease}. */
+  releaseLease(lease: Lease): Promise<boolean> {
+    return this.#run((statements) => endLease(statements, lease));
+  }
+
+  /** See {@link LeaseStore.setLeased}. One transaction. */
+  setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean> {
+    return this.#run((statements) => {
+      let isNewest = false;
+      statements.transaction(() => {
+        writeEntry(statements, refId, entry);
+        isNewest = isNewestLease(statements, lease);
+        if (isNewest) writeLink(statements, refId, entry, lease.name);
+        endLease(statements, lease);
+      });
+      return isNewest;
+    });
+  }
+
   /** See {@link CacheBackend.close}. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#channel.close();
     this.#disconnect();
   }
 
@@ -227,6 +292,10 @@ function writeEntry({ set }: Statements, refId: string, entry: Entry): void {
   const row = encodeRow(entry);
   const { value_json, namespace, policy_json, created_at, expires_at, metadata_json } = row;
   set.run(refId, value_json, namespace, policy_json, created_at, expires_at, metadata_json);
+}
+
+function writeLink({ setLink }: Statements, refId: string, { expiresAt }: Entry, name: string): void {
+  setLink.run(name, refId, expiresAt === null ? null : expiresAt / 1000);
 }
 
 function scoped(statements: Statements, namespace: string | undefined): ScopedStatements {

@@ -32,6 +32,17 @@ const SCHEMA = [
     DELETE FROM refcache_outlines WHERE key = OLD.key;
     DELETE FROM refcache_texts WHERE key = OLD.key;
   END`,
+  `CREATE TABLE IF NOT EXISTS refcache_leases (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    ends_at REAL NOT NULL
+  )`,
+  `CREATE TABLE IF NOT EXISTS refcache_messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    text TEXT NOT NULL
+  )`,
 ];
 
 const TABLES =

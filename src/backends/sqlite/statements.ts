@@ -19,6 +19,13 @@ export interface ScopedStatements {
   readonly remove: Statement;
 }
 
+/** The last lease of a name, which may have ended. */
+export interface LeaseRow {
+  readonly owner: string;
+  readonly fence: number;
+  readonly ends_at: number;
+}
+
 /** Every statement of the store. Positional parameters are named in the order they are given. */
 export interface Statements {
   /** Runs writes as one: all of them, or none. Takes the write lock first, so that it is busy before, not within. */
@@ -50,8 +57,29 @@ export interface Statements {
   readonly removeExpiredLinks: Statement;
   /** `@limit`: removes so many links. */
   readonly removeLinks: Statement;
+  /** name */
+  readonly getLease: Statement<LeaseRow>;
+  /** name, owner, fence, ends_at */
+  readonly setLease: Statement;
+  /** ends_at, name, owner, now: of a lease that has not ended. */
+  readonly moveLeaseEnd: Statement;
+  /** As `removeExpired`, of leases that ended a day ago. */
+  readonly removeOldLeases: Statement;
+  /** `@limit`: removes so many leases. */
+  readonly removeLeases: Statement;
+  /** Changes whenever another connection writes. */
+  readonly dataVersion: Statement<{ readonly data_version: number }>;
+  /** time in seconds, text */
+  readonly addMessage: Statement;
+  /** The number of the newest message. */
+  readonly lastMessage: Statement<{ readonly id: number | null }>;
+  /** number, limit */
+  readonly messagesAfter: Statement<{ readonly id: number; readonly text: string }>;
+  /** time: removes what is older, but for the newest, from which the next one is counted on. */
+  readonly removeMessages: Statement;
 }
 
+const DAY_SECONDS = 86_400;
 /** Rows a listing reads at a time. */
 const PAGE_ROWS = 500;
 const HEAD = "namespace, policy_json, created_at, expires_at, metadata_json";
@@ -87,6 +115,25 @@ export function prepareStatements(database: Database): Statements {
     removeExpired: database.prepare(removing("cache_entries", "expires_at <= @now")),
     removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
     removeLinks: database.prepare(removing("refcache_links", "TRUE")),
+    getLease: database.prepare("SELECT owner, fence, ends_at FROM refcache_leases WHERE name = ?"),
+    setLease: database.prepare(`
+      INSERT INTO refcache_leases (name, owner, fence, ends_at) VALUES (?, ?, ?, ?)
+      ON CONFLICT (name) DO UPDATE SET
+        owner = excluded.owner, fence = excluded.fence, ends_at = excluded.ends_at`),
+    moveLeaseEnd: database.prepare(
+      "UPDATE refcache_leases SET ends_at = ? WHERE name = ? AND owner = ? AND ends_at > ?",
+    ),
+    removeOldLeases: database.prepare(removing("refcache_leases", `ends_at <= @now - ${DAY_SECONDS}`)),
+    removeLeases: database.prepare(removing("refcache_leases", "TRUE")),
+    dataVersion: database.prepare("PRAGMA data_version"),
+    addMessage: database.prepare("INSERT INTO refcache_messages (at, text) VALUES (?, ?)"),
+    lastMessage: database.prepare("SELECT max(id) AS id FROM refcache_messages"),
+    messagesAfter: database.prepare(
+      "SELECT id, text FROM refcache_messages WHERE id > ? ORDER BY id LIMIT ?",
+    ),
+    removeMessages: database.prepare(
+      "DELETE FROM refcache_messages WHERE at < ? AND id < (SELECT max(id) FROM refcache_messages)",
+    ),
   };
 }
 
