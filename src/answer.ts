@@ -1,6 +1,10 @@
 import type { Usage } from "./access/usage.js";
 import type { Entry } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
+import { EntryUnreadableError } from "./errors.js";
+import type { ShowableEntry } from "./large-entries.js";
+import { previewLarge } from "./outline/large-preview.js";
+import { LARGE_BYTES } from "./outline/outline.js";
 import { approximateSize, type SizeMeasure } from "./preview/measure.js";
 import { makePreview, type Preview, type PreviewStrategy } from "./preview/preview.js";
 import { strictJson } from "./preview/strict-json.js";
@@ -77,7 +81,7 @@ export type Answer<T = unknown> = WholeAnswer<T> | PreviewAnswer | HiddenAnswer;
 export interface Result {
   /** `null` when it could not be stored. */
   readonly refId: string | null;
-  readonly entry: Entry;
+  readonly entry: ShowableEntry;
   /** The preview where it was made beforehand, of the value as the tool returned it. */
   readonly preview?: Preview | undefined;
   /** Whether it is past its time, and answered all the same. */
@@ -105,10 +109,15 @@ export interface AnswerRequest {
 /**
  * Answers with a value, bounded, to a caller who may see it; else with the reference alone, the value not looked at.
  * @param usage what the call had used that is answered, where it is one.
- * @throws {InvalidPageError} when a page is asked for that does not exist.
+ * @throws {InvalidPageError} when a page is asked for that does not exist; {EntryUnreadableError} when the value is not
+ * JSON; {TextChangedError} when a large value is no longer there while its parts are read.
  */
-export function makeAnswer<T>(result: Result, request: AnswerRequest, usage?: Usage): Answer<T> {
-  const answer = chooseAnswer<T>(result, request);
+export async function makeAnswer<T>(
+  result: Result,
+  request: AnswerRequest,
+  usage?: Usage,
+): Promise<Answer<T>> {
+  const answer = await chooseAnswer<T>(result, request);
   answers.set(answer, { result, request, usage });
   return answer;
 }
@@ -141,27 +150,35 @@ export function isBoundedAnswer(value: unknown): boolean {
   );
 }
 
-function chooseAnswer<T>(result: Result, request: AnswerRequest): Answer<T> {
+async function chooseAnswer<T>(result: Result, request: AnswerRequest): Promise<Answer<T>> {
   if (!request.mayRead) return hiddenAnswer(result, request);
   const paged = request.page !== undefined || request.pageSize !== undefined;
-  return (paged ? undefined : wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
+  return (paged ? undefined : await wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
 }
 
-function hiddenAnswer(result: Result, { mayUse }: AnswerRequest): HiddenAnswer {
+async function hiddenAnswer(result: Result, { mayUse }: AnswerRequest): Promise<HiddenAnswer> {
   const use = result.refId === null ? NOT_STORED : mayUse ? PASS_ON : "";
   return {
     ...commonPart(result),
     is_complete: false,
     message: `You may not see this value. ${use}`.trimEnd(),
-    ...(result.entry.policy.showShape === true ? shapeOf(result.entry) : {}),
+    ...(result.entry.policy.showShape === true ? await shapeOf(result.entry) : {}),
   };
 }
 
 const PASS_ON = "Pass ref_id to a tool that takes it as an argument.";
 
-function shapeOf({ json, metadata }: Entry): Pick<HiddenAnswer, "value_type" | "total_items"> {
-  return { value_type: TYPES[json.trimStart().charAt(0)] ?? "number", total_items: metadata.totalItems };
+async function shapeOf({
+  json,
+  large,
+  metadata,
+}: ShowableEntry): Promise<Pick<HiddenAnswer, "value_type" | "total_items">> {
+  const kind = json === undefined ? (await large?.())?.outline.root.kind : undefined;
+  const type = kind === undefined ? TYPES[json?.trimStart().charAt(0) ?? ""] : TYPES_OF_LARGE[kind];
+  return { value_type: type ?? "number", total_items: metadata.totalItems };
 }
+
+const TYPES_OF_LARGE = { items: "list", members: "object", characters: "text" } as const;
 
 /** The type of a value by the first character of its JSON text. */
 const TYPES: Readonly<Record<string, ValueType>> = {
@@ -176,8 +193,10 @@ const TYPES: Readonly<Record<string, ValueType>> = {
 /** No measure gets more characters than this into one unit, runs of blanks aside; longer texts need no counting. */
 const MOST_CHARACTERS_PER_UNIT = 8;
 
-function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> | undefined {
-  const shown = shownWhole(result, request.measure, request.maxFullSize ?? request.maxSize);
+async function wholeAnswer<T>(result: Result, request: AnswerRequest): Promise<WholeAnswer<T> | undefined> {
+  const limit = request.maxFullSize ?? request.maxSize;
+  const entry = await wholeEntry(result.entry, limit);
+  const shown = entry && shownWhole(result.refId, entry, request.measure, limit);
   if (shown === undefined) return undefined;
   const { value, size } = shown;
   return {
@@ -190,14 +209,23 @@ function wholeAnswer<T>(result: Result, request: AnswerRequest): WholeAnswer<T> 
   };
 }
 
+/** The entry with its text, unless that is surely above the limit. */
+async function wholeEntry(entry: ShowableEntry, limit: number): Promise<Entry | undefined> {
+  const { json, large } = entry;
+  if (json !== undefined) return isSurelyLarge(json.length, limit) ? undefined : { ...entry, json };
+  const value = await large?.();
+  if (value === undefined || isSurelyLarge(value.outline.characters, limit)) return undefined;
+  return { ...entry, json: await value.whole() };
+}
+
 /** The value as strict JSON with its size, unless that is above the limit; parsed only where it may be shown. */
 function shownWhole(
-  { refId, entry }: Result,
+  refId: string | null,
+  entry: Entry,
   measure: SizeMeasure,
   limit: number,
 ): { value: unknown; size: number } | undefined {
   const { json, metadata } = entry;
-  if (isSurelyLarge(json, limit)) return undefined;
   const read = () => readValue(refId ?? NO_REFERENCE, entry);
   if (metadata.strictJson === true) {
     const size = measure.count(json);
@@ -208,8 +236,8 @@ function shownWhole(
   return size > limit ? undefined : { value, size };
 }
 
-function isSurelyLarge(json: string, limit: number): boolean {
-  return json.length > limit * MOST_CHARACTERS_PER_UNIT;
+function isSurelyLarge(characters: number, limit: number): boolean {
+  return characters > limit * MOST_CHARACTERS_PER_UNIT;
 }
 
 /**
@@ -217,7 +245,9 @@ function isSurelyLarge(json: string, limit: number): boolean {
  * must be made before the tool goes on with it.
  */
 export function previewAtOnce(value: unknown, { json }: Entry, request: AnswerRequest): Preview | undefined {
-  return isSurelyLarge(json, request.maxSize) ? copyOf(previewOf(value, request)) : undefined;
+  const isDivided = request.preview === "paginate" && json.length >= LARGE_BYTES; // by its text
+  if (isDivided || !isSurelyLarge(json.length, request.maxSize)) return undefined;
+  return copyOf(previewOf(value, request));
 }
 
 function previewOf(value: unknown, request: AnswerRequest): Preview {
@@ -229,13 +259,9 @@ function copyOf(made: Preview): Preview {
   return { ...made, preview: JSON.parse(JSON.stringify(made.preview)) };
 }
 
-function previewAnswer(result: Result, request: AnswerRequest): PreviewAnswer {
-  const { json } = result.entry;
-  const { measure } = request;
-  const made = result.preview
-    ? copyOf(result.preview)
-    : previewOf(readValue(result.refId ?? NO_REFERENCE, result.entry), request);
-  const original = approximateSize(measure, json);
+async function previewAnswer(result: Result, request: AnswerRequest): Promise<PreviewAnswer> {
+  const made = result.preview ? copyOf(result.preview) : await previewOfEntry(result, request);
+  const original = await originalSize(result.entry, request.measure);
   return {
     ...commonPart(result),
     is_complete: false,
@@ -248,6 +274,23 @@ function previewAnswer(result: Result, request: AnswerRequest): PreviewAnswer {
     preview_size: made.size,
     preview: made.preview,
   };
+}
+
+async function previewOfEntry({ refId, entry }: Result, request: AnswerRequest): Promise<Preview> {
+  const name = refId ?? NO_REFERENCE;
+  const large = await entry.large?.();
+  if (large === undefined) return previewOf(readValue(name, { ...entry, json: entry.json ?? "" }), request);
+  try {
+    return await previewLarge(large, { ...request, strategy: request.preview });
+  } catch (error) {
+    throw error instanceof SyntaxError ? new EntryUnreadableError(name, "its value is not JSON") : error;
+  }
+}
+
+async function originalSize({ json, large }: ShowableEntry, measure: SizeMeasure): Promise<number> {
+  return json === undefined
+    ? ((await (await large?.())?.size(measure)) ?? 0)
+    : approximateSize(measure, json);
 }
 
 function commonPart({ refId, entry, isStale }: Result): AnswerBase {

@@ -28,6 +28,7 @@ import {
 } from "./errors.js";
 import { Lifetime } from "./lifetime.js";
 import type { ResolvedOptions } from "./options.js";
+import { TextChangedError } from "./outline/stored-text.js";
 import type { Place, Placement } from "./placement.js";
 import { type FetchEntry, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
@@ -45,6 +46,11 @@ interface Running {
 /** A result, and the run that made it; `undefined` where it was found. */
 interface Produced extends Result {
   readonly by?: Usage;
+}
+
+/** What a run made, before it is stored. */
+interface Executed extends Pick<Result, "preview"> {
+  readonly entry: Entry;
 }
 
 /**
@@ -104,6 +110,15 @@ export class CachedFunction {
    * {@link RefCacheError}s of the cache's own.
    */
   async call(call: Call): Promise<Answer> {
+    try {
+      return await this.#answer(call);
+    } catch (error) {
+      if (!(error instanceof TextChangedError)) throw error;
+      return this.#answer(call); // what was found went while it was read
+    }
+  }
+
+  async #answer(call: Call): Promise<Answer> {
     const outer = currentUsage();
     const asker = currentActor() ?? ANONYMOUS_AGENT;
     const usage = new Usage(outer?.caller ?? asker, outer);
@@ -119,7 +134,12 @@ export class CachedFunction {
     const mayRead = await questions.permits("answer", entry, refId ?? undefined);
     if (mayRead) outer?.add(entry);
     const mayUse = mayRead || (await questions.wouldPermit("use", entry));
-    return makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
+    try {
+      return await makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
+    } catch (error) {
+      const isCovered = error instanceof StoreError && this.#cache.onStoreError === "answer";
+      throw isCovered ? new TextChangedError() : error; // parts of a result that was found cannot be read
+    }
   }
 
   async #resultOf(running: Running): Promise<Result> {
@@ -265,10 +285,10 @@ export class CachedFunction {
     const { entry, preview } = await this.#execute(running, params);
     const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
     const refId = (await this.#keep(() => this.#store.save(entry, name, lease))) ?? null;
-    return { refId, entry, preview, by: usage };
+    return { refId, entry: this.#store.showable(entry), preview, by: usage };
   }
 
-  async #execute(running: Running, params: readonly unknown[]): Promise<Pick<Result, "entry" | "preview">> {
+  async #execute(running: Running, params: readonly unknown[]): Promise<Executed> {
     const { call, questions, usage, place } = running;
     try {
       this.#notePlace(running);

@@ -7,7 +7,14 @@ import { checkNamespace, pickForNamespace } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import type { Policy } from "./access/policy.js";
 import { Protection } from "./at-rest/protection.js";
-import { type CacheBackend, hasHeads, hasLinks, type LinkStore } from "./backends/backend.js";
+import {
+  type CacheBackend,
+  hasHeads,
+  hasLinks,
+  hasRanges,
+  type LinkStore,
+  type Look,
+} from "./backends/backend.js";
 import { Background } from "./coordination/background.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import { LeasedRuns } from "./coordination/leased-runs.js";
@@ -15,6 +22,7 @@ import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
 import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
+import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 
@@ -31,7 +39,7 @@ const BACKGROUND_MS = 5000;
 export interface Recalled {
   /** The reference, whatever has become of it. */
   readonly seen?: RefId;
-  readonly found?: { readonly refId: RefId; readonly entry: Entry };
+  readonly found?: { readonly refId: RefId; readonly entry: ShowableEntry };
 }
 
 /** What one entry may say of itself; the rest comes from its namespace. */
@@ -54,6 +62,7 @@ export class EntryStore {
   /** Runs equal calls of all servers once; `undefined` where no other server could know of them. */
   readonly leasedRuns: LeasedRuns | undefined;
   readonly background = new Background();
+  readonly #large: LargeEntries;
   readonly #access: AccessControl;
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
@@ -66,6 +75,7 @@ export class EntryStore {
     this.backend = options.backend;
     this.protection = new Protection(options.keyring, options.logger);
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
+    this.#large = new LargeEntries(options.backend, this.background);
     this.#access = new AccessControl(options);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
@@ -106,6 +116,7 @@ export class EntryStore {
     if (name === undefined) await this.backend.set(refId, sealed);
     else if (lease !== undefined) await lease.save(refId, sealed);
     else await this.#links.setLinked(refId, sealed, name);
+    this.#large.keepOutline(refId, entry, sealed);
     return refId;
   }
 
@@ -127,18 +138,31 @@ export class EntryStore {
    * however large it is. A call that is running has then used the entry.
    */
   async find(refId: string, questions: Questions, operation: Operation): Promise<Entry | undefined> {
-    const { actor } = questions;
-    const found = await this.#ask(
-      refId,
-      questions,
-      operation,
-      actor.type === "system" || !hasHeads(this.backend),
-    );
-    const sealed =
-      found === undefined || isWhole(found) ? found : await this.#wholeOf(refId, found, questions, operation);
-    const entry = sealed && this.protection.open(refId, sealed);
-    if (entry !== undefined) currentUsage()?.add(entry);
-    return entry;
+    const { backend } = this;
+    const whole = questions.actor.type === "system" || !(hasHeads(backend) || hasRanges(backend));
+    const found = await this.#ask(refId, questions, operation, whole ? "get" : "look");
+    return found && this.#use(refId, found, questions, operation);
+  }
+
+  /**
+   * Like {@link EntryStore.read}, of which only parts are shown: those of a large entry are read when they are.
+   * @throws {ReferenceUnavailableError}
+   */
+  async readParts(refId: string, questions: Questions, operation: Operation): Promise<ShowableEntry> {
+    const seen = await this.#ask(refId, questions, operation, "look");
+    const partly = seen && this.#partly(refId, seen);
+    if (partly !== undefined) {
+      currentUsage()?.add(partly);
+      return partly;
+    }
+    const entry = seen && (await this.#use(refId, seen, questions, operation));
+    if (entry === undefined) throw new ReferenceUnavailableError();
+    return this.showable(entry);
+  }
+
+  /** An entry at hand, to answer with. */
+  showable(entry: Entry): ShowableEntry {
+    return this.#large.whole(entry);
   }
 
   /**
@@ -153,7 +177,7 @@ export class EntryStore {
 
   /** Like {@link EntryStore.find}, for what is known of an entry without its value. Does not count as use. */
   async findHead(refId: string, questions: Questions, operation: Operation): Promise<EntryHead | undefined> {
-    return this.#ask(refId, questions, operation, !hasHeads(this.backend));
+    return this.#ask(refId, questions, operation, hasHeads(this.backend) ? "head" : "get");
   }
 
   /** What is known of an entry, for the cache's own decisions. */
@@ -185,9 +209,21 @@ export class EntryStore {
   async recall(name: string): Promise<Recalled> {
     const refId = await this.follow(name);
     if (refId === undefined) return {};
-    const sealed = await this.backend.get(refId).catch(skipUnreadable);
-    const entry = sealed && this.#openIfPossible(refId, sealed);
+    const seen = await this.#see(refId, "look").catch(skipUnreadable);
+    const entry = seen && (this.#partly(refId, seen) ?? (await this.#recallWhole(refId, seen)));
     return entry === undefined ? { seen: refId } : { seen: refId, found: { refId, entry } };
+  }
+
+  /** A large entry of which only what was seen is at hand, where that is enough. */
+  #partly(refId: RefId, seen: Seen): ShowableEntry | undefined {
+    if (!("look" in seen) || !this.protection.admitsParts(refId, seen)) return undefined;
+    return this.#large.partly(refId, seen.look);
+  }
+
+  async #recallWhole(refId: RefId, seen: Seen): Promise<ShowableEntry | undefined> {
+    const sealed = isWhole(seen) ? seen : await this.backend.get(refId).catch(skipUnreadable);
+    const entry = sealed && this.#openIfPossible(refId, sealed);
+    return entry && this.showable(entry);
   }
 
   #openIfPossible(refId: RefId, sealed: Entry): Entry | undefined {
@@ -204,19 +240,41 @@ export class EntryStore {
     refId: string,
     questions: Questions,
     operation: Operation,
-    whole: boolean,
-  ): Promise<EntryHead | undefined> {
-    const { backend } = this;
-    let head: EntryHead | undefined;
+    how: "get" | "head" | "look",
+  ): Promise<Seen | undefined> {
+    let head: Seen | undefined;
     try {
-      if (isReference(refId))
-        head = await (!whole && hasHeads(backend) ? backend.head(refId) : backend.get(refId));
+      if (isReference(refId)) head = await this.#see(refId, how);
     } catch (error) {
       // Whose an unreadable entry is cannot be told, so only the server itself learns that there is one.
       if (questions.actor.type === "system" || !(error instanceof EntryUnreadableError)) throw error;
     }
     if (head === undefined) questions.record(operation, MISSING, null, refId);
     return head !== undefined && (await questions.permits(operation, head, refId)) ? head : undefined;
+  }
+
+  async #see(refId: RefId, how: "get" | "head" | "look"): Promise<Seen | undefined> {
+    const { backend } = this;
+    if (how === "look" && hasRanges(backend)) {
+      const look = await backend.look(refId);
+      return look?.json === undefined ? look && { ...look.head, look } : { ...look.head, json: look.json };
+    }
+    return how !== "get" && hasHeads(backend) ? backend.head(refId) : backend.get(refId);
+  }
+
+  /** The whole of what was seen, opened. A call that is running has then used it. */
+  async #use(
+    refId: RefId,
+    seen: Seen,
+    questions: Questions,
+    operation: Operation,
+  ): Promise<Entry | undefined> {
+    const sealed = isWhole(seen) ? seen : await this.#wholeOf(refId, seen, questions, operation);
+    const entry = sealed && this.protection.open(refId, sealed);
+    if (sealed === undefined || entry === undefined) return undefined;
+    currentUsage()?.add(entry);
+    if (!isWhole(seen)) this.#large.keepOutline(refId, entry, sealed);
+    return entry;
   }
 
   /** What is read now may be another entry than the one that was asked about. */
@@ -264,6 +322,9 @@ export class EntryStore {
 }
 
 const MISSING = { permitted: false, reason: "missing" };
+
+/** A head, with the text of the value or what else was seen of the entry. */
+type Seen = EntryHead | Entry | (EntryHead & { readonly look: Look });
 
 function isWhole(head: EntryHead): head is Entry {
   return "json" in head;

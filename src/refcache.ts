@@ -12,10 +12,11 @@ import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
 import type { Duration } from "./duration.js";
-import type { Entry, EntryHead } from "./entry/entry.js";
+import type { EntryHead } from "./entry/entry.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
 import { AdministratorsOnlyError, ConfigurationError, PermissionDeniedError } from "./errors.js";
+import type { ShowableEntry } from "./large-entries.js";
 import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
 import {
@@ -27,6 +28,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./options.js";
+import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
 import { isReference, type RefId } from "./reference.js";
@@ -152,7 +154,14 @@ export class RefCache {
     const questions = this.#questions(options);
     const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
-    return this.#show<T>(refId, await this.#store.read(refId, questions, "get"), options);
+    try {
+      return await this.#show<T>(refId, await this.#store.readParts(refId, questions, "get"), options);
+    } catch (error) {
+      if (!(error instanceof TextChangedError)) throw error;
+      // Overwritten or gone between one part and the next: the whole is of one piece.
+      const entry = await this.#store.read(refId, questions, "get");
+      return this.#show<T>(refId, this.#store.showable(entry), options);
+    }
   }
 
   /**
@@ -242,7 +251,7 @@ export class RefCache {
       throw new AdministratorsOnlyError();
     }
     return new Administration(this.#store, who, (refId, entry, options: GetOptions) =>
-      this.#show(refId, entry, options),
+      this.#show(refId, this.#store.showable(entry), options),
     );
   }
 
@@ -263,7 +272,7 @@ export class RefCache {
     await this.#store.close();
   }
 
-  #show<T>(refId: RefId, entry: Entry, options: GetOptions): Answer<T> {
+  #show<T>(refId: RefId, entry: ShowableEntry, options: GetOptions): Promise<Answer<T>> {
     const { preview, maxSize, page, pageSize } = options;
     const settings = this.#store.settings(entry.namespace);
     const { limits, measure } = this.#options;

@@ -51,7 +51,7 @@ export interface AdministeredListOptions extends WalkOptions {
 }
 
 /** Makes the bounded answer for a value. */
-export type ShowEntry<Options> = (refId: RefId, entry: Entry, options: Options) => Answer;
+export type ShowEntry<Options> = (refId: RefId, entry: Entry, options: Options) => Promise<Answer>;
 
 /**
  * What an administrator may do with the store, past every policy. Each act is on the audit record in the

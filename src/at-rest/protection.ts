@@ -1,4 +1,4 @@
-import type { Entry, EntryMetadata } from "../entry/entry.js";
+import type { Entry, EntryHead, EntryMetadata } from "../entry/entry.js";
 import { DecryptionError, EntryUnreadableError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { maskReference } from "../mask.js";
@@ -42,6 +42,12 @@ export class Protection {
       `The entry ${maskReference(refId)} was changed in the store: ${damage}. It counts as missing.`,
     );
     return undefined;
+  }
+
+  /** Tells whether parts of a stored entry may be taken as they are, without opening the whole. */
+  admitsParts(refId: string, { metadata }: EntryHead): boolean {
+    const { refId: storedAs = refId, storedSize } = metadata.atRest ?? {};
+    return this.#keyring?.acceptPlaintext !== false && storedAs === refId && storedSize === undefined;
   }
 
   /**

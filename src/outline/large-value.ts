@@ -1,4 +1,5 @@
 import { decodeValue } from "../entry/decode.js";
+import { isExact, type SizeMeasure, sampleRanges, scaledSize } from "../preview/measure.js";
 import type { RemoteContainer, RemoteText } from "../preview/remote.js";
 import { lastNotAbove, type Outline, type OutlineNode } from "./outline.js";
 import { RemoteNode } from "./remote-node.js";
@@ -39,6 +40,20 @@ export class LargeValue {
   /** Reads bytes of the text. */
   read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
     return this.#text.read(ranges);
+  }
+
+  /** The whole text. */
+  async whole(): Promise<string> {
+    const [bytes] = await this.#text.read([{ from: 0, to: this.outline.bytes }]);
+    return String(bytes);
+  }
+
+  /** Its approximate size, in units of a measure. */
+  async size(measure: SizeMeasure): Promise<number> {
+    const { bytes, characters, tokens } = this.outline;
+    if (isExact(measure)) return measure.unit === "tokens" ? tokens : characters;
+    const samples = await this.#text.read(sampleRanges(bytes));
+    return scaledSize(measure, samples.map(String), characters);
   }
 
   /** The value of a JSON text that is part of this one. Throws `SyntaxError` where the store gave something else. */
