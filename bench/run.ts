@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { accessContests } from "./access.js";
 import { hitContests, rowContests } from "./cached.js";
+import { coordinationContests } from "./coordination.js";
 import { fastmcpContests } from "./fastmcp.js";
 import { type Contest, type Effort, type Figures, measure } from "./measure.js";
 import { storeContests } from "./stores.js";
@@ -67,7 +68,14 @@ function duration(milliseconds: number): string {
 console.log(`Node ${process.version}, ${availableParallelism()} cores${isShort ? ", short run" : ""}\n`);
 printRow(HEADINGS);
 printRow(HEADINGS.map(() => "---"));
-for (const contests of [storeContests, accessContests, hitContests, rowContests, fastmcpContests]) {
+for (const contests of [
+  storeContests,
+  accessContests,
+  hitContests,
+  rowContests,
+  coordinationContests,
+  fastmcpContests,
+]) {
   for await (const contest of contests(isShort)) {
     if (!`${contest.what}, ${contest.size}`.includes(only)) continue;
     printRow(describe(contest, await measure(contest, effort)));

@@ -252,7 +252,8 @@ export class CachedFunction {
 
   /** Makes a stale result anew, on behalf of the caller who got it; no other call waits for that, here or elsewhere. */
   #refresh(running: Running, params: readonly unknown[], memo: string, { refId }: Produced): void {
-    const usage = new Usage(running.usage.caller, running.usage, true);
+    running.usage.isUnattended = true; // its function has not run, and what it was given may be used from outside the call
+    const usage = new Usage(running.usage.caller, running.usage);
     const unattended = { ...running, usage };
     const { leasedRuns, background } = this.#store;
     const refresh = async () => {

@@ -9,7 +9,7 @@ import { call } from "./helpers/fastmcp.js";
 import { temporaryFolder } from "./helpers/folders.js";
 
 const root = resolve(import.meta.dirname, "..");
-const samples = ["README.md", "docs/access.md"].flatMap((file) =>
+const samples = ["README.md", "docs/access.md", "docs/coordination.md"].flatMap((file) =>
   [...readFileSync(join(root, file), "utf8").matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] ?? ""),
 );
 const [quickStart = "", ...others] = samples;
@@ -25,12 +25,14 @@ declare const test: (name: string, run: () => Promise<void>) => void;
 declare const MyBackend: new () => CacheBackend;
 interface Row { id: number }
 declare const rows: Row[];
+declare const backend: CacheBackend;
 declare const server: FastMCP<{ userId: string; role: string }>;
 declare function authenticate(): Promise<{ userId: string; role: string }>;
 declare function readSalaries(): number[];
 declare function mean(numbers: number[]): number;
 declare const directory: { has(kind: Group["kind"], group: string, member: string | undefined): boolean };
 declare function report(): Promise<string>;
+declare function readRows(year: number): Promise<Row[]>;
 declare function draft(): Promise<string>;
 `;
 

@@ -11,14 +11,14 @@ export class Usage {
   /** On whose behalf the call runs, whoever asks for a value in its course. */
   readonly caller: Actor;
   /** Whether nobody waits for the call any more: what its function sends while it runs goes nowhere. */
-  readonly isUnattended: boolean;
+  isUnattended: boolean;
   #policies: Policy[] = [];
   #checked = 0;
 
   /** @param outer the call in whose course this one is made: what that used may be in this one's arguments. */
-  constructor(caller: Actor, outer?: Usage, isUnattended = outer?.isUnattended ?? false) {
+  constructor(caller: Actor, outer?: Usage) {
     this.caller = caller;
-    this.isUnattended = isUnattended;
+    this.isUnattended = outer?.isUnattended ?? false;
     if (outer !== undefined) this.include(outer);
   }
 

@@ -59,7 +59,7 @@ function steadyProgress(gate: Gate, report: AnyContext["reportProgress"]) {
   let last = 0;
   let next = 0;
   const beat = async () => {
-    if (performance.now() < next || currentUsage()?.isUnattended === true) return;
+    if (performance.now() < next || gate.isUnattended) return;
     next = performance.now() + HEARTBEAT;
     await report({ progress: ++last });
   };
@@ -90,9 +90,14 @@ class Gate {
     this.#usage = usage;
   }
 
+  /** Whether the client has its answer already, and the tool runs to make the next one. */
+  get isUnattended(): boolean {
+    return (this.#usage?.isUnattended ?? currentUsage()?.isUnattended) === true;
+  }
+
   /** Does it, or else the other; at once where nothing was used. */
   async pass<T, O>(send: () => T | Promise<T>, instead: () => O | Promise<O>): Promise<T | O> {
-    if (currentUsage()?.isUnattended === true) return instead(); // the client has its answer
+    if (this.isUnattended) return instead();
     const open = this.#isOpen();
     if (open === true || (open !== false && (await open))) return send();
     this.#warn();
@@ -101,7 +106,7 @@ class Gate {
 
   /** As {@link Gate.pass}, for what nobody waits for. */
   passNow(send: () => void): void {
-    const open = currentUsage()?.isUnattended !== true && this.#isOpen();
+    const open = !this.isUnattended && this.#isOpen();
     if (open === true) send();
     else this.pass(send, ignore).catch(ignore);
   }
