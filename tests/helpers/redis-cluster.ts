@@ -42,6 +42,12 @@ export class ClusterTopology {
     return this.#at(holder?.port);
   }
 
+  /** All slots that a primary holds. */
+  async slotsOf({ port }: RedisServer): Promise<number[]> {
+    const ranges = (await this.view()).find((node) => node.port === port)?.slots ?? [];
+    return ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, n) => from + n));
+  }
+
   /** A replica of a server. */
   async replicaOf(primary: RedisServer): Promise<RedisServer> {
     const view = await this.view();

@@ -6,7 +6,7 @@ const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("io
 
 const NAME = "cache";
 /** How long a primary may be silent until it counts as down. */
-const DOWN_AFTER_MS = 400;
+const DOWN_AFTER_MS = 1000;
 
 /** A primary, two replicas and three sentinels of a test's own. */
 export class SentinelTopology {
@@ -41,6 +41,12 @@ export class SentinelTopology {
   /** Hands the role over in good order. */
   async failOver(): Promise<void> {
     await eventually("a replica to promote", () => ask(this.sentinels[0], "sentinel", "failover", NAME));
+  }
+
+  /** Makes a former primary a replica at once, as the sentinels do some ten seconds after its return. */
+  async follow(former: RedisServer): Promise<void> {
+    const { host, port } = await this.primary();
+    await eventually("the former primary", () => ask(former, "replicaof", host, port));
   }
 
   /** Waits until the primary has replicas and all sentinels, and those that were down are back. */
