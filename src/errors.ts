@@ -186,6 +186,14 @@ export class StoreTimeoutError extends StoreError {
   readonly code = "store_timeout";
 }
 
+/**
+ * Thrown under `durability: "replicated"` when a write was done, and too few replicas have confirmed it in time. It is
+ * on the primary, and read as usual; whether it would outlive the primary is unknown.
+ */
+export class ReplicationUnknownError extends StoreError {
+  readonly code = "replication_unknown";
+}
+
 /** Thrown when the store has no room left (full disk, `maxmemory`, an entry larger than the whole store). */
 export class StoreFullError extends StoreError {
   readonly code = "store_full";

@@ -103,7 +103,8 @@ export function ioredisOptions(settings: ServerSettings | SentinelSettings): Rec
     ...(settings.tls ? { enableTLSForSentinelMode: true } : {}),
     ...(sentinelTls ? { sentinelTLS: sentinelTls } : {}),
     sentinelCommandTimeout: ASKING_TIMEOUT_MS,
-    sentinelRetryStrategy: retryDelay,
+    /** Before the sentinels are asked all over again, which ioredis does also after the last of a good row. */
+    sentinelRetryStrategy: (round: number) => Math.min(20 * round, LONGEST_RETRY_MS),
     retryStrategy: retryDelay,
   };
 }

@@ -1,15 +1,26 @@
-import { checkClient, createClient, createCluster, isClusterClient } from "./client.js";
+import { stderrLogger } from "../../logger.js";
+import {
+  checkClient,
+  createClient,
+  createCluster,
+  isClusterClient,
+  type RedisClient,
+  type RedisClusterClient,
+} from "./client.js";
 import { ClusterConnection } from "./cluster.js";
 import type { Connection } from "./commands.js";
 import { type ConnectionOptions, ServerConnection } from "./connection.js";
+import { warnOfEviction } from "./eviction.js";
 import {
   type ClusterSettings,
   type RedisBackendOptions,
   readOptions,
+  readReplicas,
   readTimeouts,
   type SentinelSettings,
   type ServerSettings,
 } from "./options.js";
+import type { NatMap } from "./redirect.js";
 import { SentinelConnection, SentinelWatch } from "./sentinel.js";
 
 /**
@@ -18,47 +29,51 @@ import { SentinelConnection, SentinelWatch } from "./sentinel.js";
  * @throws {PeerDependencyError} when ioredis is not installed.
  */
 export function connect(options: RedisBackendOptions): Connection {
-  if (options.client !== undefined) return connectGiven(options.client, options);
+  const { client, logger = stderrLogger } = options;
+  const common = { ...readTimeouts(options), replicas: readReplicas(options) };
+  if (client !== undefined) {
+    const connection = connectGiven(checkClient(client), { ...common, owned: false }, options.natMap);
+    return warnOfEviction(client, connection, logger);
+  }
+  const own = { ...common, owned: true };
   const settings = readOptions(options);
-  if ("nodes" in settings) return connectCluster(settings);
-  return "sentinels" in settings ? connectSentinel(settings) : connectServer(settings);
+  if ("nodes" in settings) {
+    const cluster = createCluster(settings);
+    return warnOfEviction(cluster, connectCluster(cluster, settings, own), logger);
+  }
+  const redis = createClient(settings);
+  const connection =
+    "sentinels" in settings ? connectSentinel(redis, settings, own) : connectServer(redis, settings, own);
+  return warnOfEviction(redis, connection, logger);
 }
 
-function connectServer(settings: ServerSettings): Connection {
-  const where = `${settings.host}:${settings.port}`;
-  return new ServerConnection(createClient(settings), { ...owned(settings), where });
+type Common = Omit<ConnectionOptions, "where">;
+
+function connectServer(client: RedisClient, { host, port }: ServerSettings, common: Common): Connection {
+  return new ServerConnection(client, { ...common, where: `${host}:${port}` });
 }
 
-function connectSentinel(settings: SentinelSettings): Connection {
+function connectSentinel(client: RedisClient, settings: SentinelSettings, common: Common): Connection {
   const where = `the primary that sentinels call ${settings.masterName}`;
-  const options = { ...owned(settings), where, failsOver: true };
-  return new SentinelConnection(createClient(settings), options, new SentinelWatch(settings));
+  const options = { ...common, where, failsOver: true };
+  return new SentinelConnection(client, options, new SentinelWatch(settings));
 }
 
-function connectCluster(settings: ClusterSettings): Connection {
-  const { natMap, nodes } = settings;
+function connectCluster(
+  client: RedisClusterClient,
+  { nodes, natMap }: ClusterSettings,
+  common: Common,
+): Connection {
   const where = `the cluster of ${nodes[0]?.host}:${nodes[0]?.port}`;
-  return new ClusterConnection(createCluster(settings), {
-    ...owned(settings),
-    where,
-    ...(natMap ? { natMap } : {}),
-  });
+  return new ClusterConnection(client, { ...common, where, ...(natMap ? { natMap } : {}) });
 }
 
 function connectGiven(
-  client: NonNullable<RedisBackendOptions["client"]>,
-  options: RedisBackendOptions,
+  client: RedisClient | RedisClusterClient,
+  common: Common,
+  natMap: NatMap | undefined,
 ): Connection {
-  checkClient(client);
-  const where = "the address of the given client";
-  const { natMap } = options;
-  const given = { ...readTimeouts(options), where, owned: false, ...(natMap ? { natMap } : {}) };
-  return isClusterClient(client) ? new ClusterConnection(client, given) : new ServerConnection(client, given);
-}
-
-function owned({
-  connectTimeout,
-  commandTimeout,
-}: ServerSettings | SentinelSettings | ClusterSettings): Omit<ConnectionOptions, "where"> {
-  return { connectTimeout, commandTimeout, owned: true };
+  const options = { ...common, where: "the address of the given client" };
+  if (!isClusterClient(client)) return new ServerConnection(client, options);
+  return new ClusterConnection(client, { ...options, ...(natMap ? { natMap } : {}) });
 }

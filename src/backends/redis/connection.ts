@@ -3,8 +3,9 @@ import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
 import { closedError, replyCode, toStoreError } from "./errors.js";
 import { Readiness } from "./readiness.js";
+import { Replication } from "./replication.js";
 import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
-import { isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit } from "./unit.js";
+import { isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit, writes } from "./unit.js";
 
 /** What a connection is told about its client. */
 export interface ConnectionOptions {
@@ -16,6 +17,8 @@ export interface ConnectionOptions {
   readonly revive?: boolean;
   /** Whether another server takes over where this one fails: a connection to a read-only one is then dropped. */
   readonly failsOver?: boolean;
+  /** How many replicas must have a write before it counts as done. Default 0. */
+  readonly replicas?: number;
   /** Milliseconds a connection may take to come about. */
   readonly connectTimeout: number;
   /** Milliseconds a command may take, the time for a large value aside. */
@@ -34,6 +37,7 @@ export class ServerConnection implements Connection {
   readonly #client: RedisClient;
   readonly #options: ConnectionOptions;
   readonly #readiness: Readiness;
+  readonly #replication: Replication | undefined;
   readonly #dropped = new WeakSet<RedisStream>();
   readonly #listeners = {
     connect: () => this.#watchHandshake(),
@@ -52,12 +56,17 @@ export class ServerConnection implements Connection {
       revive: options.revive ?? options.owned,
       isLive: () => !this.#isDropped(client.stream),
     });
+    this.#replication = options.replicas
+      ? new Replication(this, client, options.replicas, options)
+      : undefined;
     for (const [event, listener] of Object.entries(this.#listeners)) client.on(event, listener);
   }
 
   /** See {@link Connection.call}. */
-  call(command: Command, bytes = 0): Promise<unknown> {
-    return this.run((client) => client.call(...command), bytes);
+  async call(command: Command, bytes = 0): Promise<unknown> {
+    const [outcome] = await this.exchange([{ commands: [command] }], bytes);
+    if (outcome === undefined || "replies" in outcome) return outcome?.replies[0];
+    throw this.explain(outcome.error);
   }
 
   /** See {@link Connection.send}. */
@@ -103,11 +112,20 @@ export class ServerConnection implements Connection {
   }
 
   /**
-   * Sends units in one round trip; each has an outcome of its own.
+   * Sends units in one round trip; each has an outcome of its own. Where writes are to be on replicas, it waits for
+   * that as well.
    * @throws {StoreError} when the connection fails, or it takes too long.
    */
-  exchange(units: readonly Unit[], bytes = 0, budget?: number): Promise<Outcome[]> {
-    return this.run((client) => exchanged(client, units), bytes, budget);
+  async exchange(units: readonly Unit[], bytes = 0, budget?: number): Promise<Outcome[]> {
+    let stream: RedisStream | undefined;
+    const sending = (client: RedisClient) => {
+      stream = client.stream;
+      return exchanged(client, units);
+    };
+    const outcomes = await this.run(sending, bytes, budget);
+    const hasWritten = units.some((unit, n) => writes(unit) && "replies" in (outcomes[n] ?? {}));
+    if (hasWritten) await this.#replication?.confirm(stream);
+    return outcomes;
   }
 
   /** The replies of an outcome, none for a key of another type; throws any other error, as a `StoreError`. */

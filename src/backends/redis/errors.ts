@@ -6,6 +6,7 @@ import {
   StoreUnusableError,
 } from "../../errors.js";
 import { DeadlineError } from "./deadline.js";
+import { RIGHTS_HINT } from "./rights.js";
 
 type StoreErrorClass = new (message: string, options?: ErrorOptions) => StoreError;
 type Explanation = readonly [StoreErrorClass, problem: string];
@@ -19,10 +20,7 @@ const MOVING =
 const REPLIES: Readonly<Record<string, Explanation>> = {
   NOAUTH: [StoreUnavailableError, `wants a password. ${PASSWORD_HINT}`],
   WRONGPASS: [StoreUnavailableError, `refuses the credentials. ${PASSWORD_HINT}`],
-  NOPERM: [
-    StoreUnavailableError,
-    "does not give this user the rights. GET, GETRANGE, SET, UNLINK, SCAN, MULTI and EXEC on mcp-refcache:* are needed.",
-  ],
+  NOPERM: [StoreUnavailableError, `does not give this user the rights. ${RIGHTS_HINT}`],
   LOADING: [StoreUnavailableError, "is still loading its data. Try again in a moment."],
   BUSY: [StoreUnavailableError, "is busy running a script. Try again in a moment."],
   MASTERDOWN: [StoreUnavailableError, "is a replica that has lost its primary."],

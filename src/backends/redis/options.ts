@@ -5,6 +5,7 @@ import {
   sentinelCredentialsFromEnvironment,
 } from "../../config.js";
 import { ConfigurationError } from "../../errors.js";
+import type { Logger } from "../../logger.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
 import { parseUrl, type RedisAddress } from "./address.js";
 import type { RedisClient, RedisClusterClient } from "./client.js";
@@ -67,6 +68,15 @@ export interface RedisBackendOptions {
    * each 10 MB.
    */
   readonly commandTimeout?: number;
+  /**
+   * When a write counts as done: `"acknowledged"` (default) by the primary, or `"replicated"`, confirmed by `replicas`
+   * replicas as well, or else `ReplicationUnknownError`.
+   */
+  readonly durability?: "acknowledged" | "replicated";
+  /** How many replicas confirm a write under `durability: "replicated"`. Default 1. */
+  readonly replicas?: number;
+  /** Where settings of the server are warned of that lose what is stored. Default: warnings on stderr. */
+  readonly logger?: Logger;
   /**
    * A ready ioredis client, `Redis` or `Cluster`, in place of everything about the server above. It is not closed
    * with the backend, and its own settings say what happens when the server is gone; see `ioredisOptions` for those
@@ -166,6 +176,16 @@ export function readTimeouts(options: RedisBackendOptions): Timeouts {
     connectTimeout: checkInteger("connectTimeout", connectTimeout, 1, LONGEST_TIMER),
     commandTimeout: checkInteger("commandTimeout", commandTimeout, 1, LONGEST_TIMER),
   };
+}
+
+/**
+ * Reads how many replicas must confirm a write; 0 for none.
+ * @throws {ConfigurationError} naming `durability` or `replicas`.
+ */
+export function readReplicas({ durability = "acknowledged", replicas = 1 }: RedisBackendOptions): number {
+  if (durability === "acknowledged") return 0;
+  if (durability === "replicated") return checkInteger("replicas", replicas, 1);
+  throw new ConfigurationError("durability", 'must be "acknowledged" or "replicated"');
 }
 
 /** What the options are laid over: the URL they name, or the environment. */

@@ -60,16 +60,24 @@ export class SentinelWatch {
 
 /** A connection to whichever server sentinels call the primary. */
 export class SentinelConnection extends ServerConnection {
+  readonly #client: RedisClient;
   readonly #watch: SentinelWatch;
 
   constructor(client: RedisClient, options: ConnectionOptions, watch: SentinelWatch) {
     super(client, options);
+    this.#client = client;
     this.#watch = watch;
-    client.on("ready", () => watch.start(() => this.drop()));
+    client.on("ready", () => watch.start(() => this.#leave()));
   }
 
   override close(): Promise<void> {
     this.#watch.stop();
     return super.close();
+  }
+
+  /** Leaves the former primary, or does not wait any longer to look for the new one. */
+  #leave(): void {
+    if (this.#client.status === "reconnecting") this.#client.connect().catch(() => {});
+    else this.drop();
   }
 }

@@ -1,6 +1,7 @@
 import type { RedisArgument } from "./client.js";
 import type { Command } from "./commands.js";
 import { replyCode } from "./errors.js";
+import { isWrite } from "./rights.js";
 
 /** What is sent, accepted and refused as one: a command, or several as a transaction. */
 export interface Unit {
@@ -58,6 +59,11 @@ function outcomeOf(replies: readonly Reply[]): Outcome {
   const failure: unknown = results.find((result) => result instanceof Error && !isWrongType(result));
   if (failure instanceof Error) return { error: failure };
   return { replies: results.map((result) => (result instanceof Error ? undefined : result)) };
+}
+
+/** Tells whether a unit changes what is stored. */
+export function writes({ commands }: Unit): boolean {
+  return commands.some(([name]) => isWrite(name));
 }
 
 /** Tells whether an error says that a key holds something of another type. */

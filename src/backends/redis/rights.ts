@@ -1,0 +1,38 @@
+/**
+ * Every command that is sent, and whether it writes: what an ACL user must be allowed, and what is waited for under
+ * `durability: "replicated"`. A command that is missing here fails the tests, which run as a user with these rights.
+ * The line in docs/production.md says the same.
+ */
+const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
+  get: "reads",
+  getrange: "reads",
+  set: "writes",
+  unlink: "writes",
+  scan: "reads",
+  multi: "neither",
+  exec: "neither",
+  /** For `durability: "replicated"`. */
+  wait: "neither",
+  /** For the warning of a `maxmemory-policy` that loses what is stored. */
+  info: "neither",
+  /** For clusters. */
+  "cluster|slots": "neither",
+  asking: "neither",
+  readonly: "neither",
+};
+
+/** What an ACL user needs, as `ACL SETUSER` takes it. */
+export const ACL_RULES = [
+  "~mcp-refcache:*",
+  "&mcp-refcache:*",
+  "-@all",
+  ...Object.keys(COMMANDS).map((command) => `+${command}`),
+];
+
+/** What to tell those whose user lacks a right. */
+export const RIGHTS_HINT = `It needs ${Object.keys(COMMANDS).join(", ").toUpperCase()} on keys and channels mcp-refcache:*; docs/production.md has the ACL line.`;
+
+/** Tells whether a command changes what is stored. */
+export function isWrite(command: string): boolean {
+  return COMMANDS[command.toLowerCase()] === "writes";
+}
