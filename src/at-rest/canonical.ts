@@ -13,9 +13,9 @@ const NO_TEXT = /[\p{Surrogate}\ufffd]+/gu;
  * before and after a trip through any store.
  */
 export function canonicalHead(refId: string, head: EntryHead): string {
-  const { toolName, totalItems, totalSize, strictJson } = head.metadata;
+  const { toolName, totalItems, totalSize, strictJson, tags } = head.metadata;
   const times = `${wholeMs(head.createdAt)},${wholeMs(head.expiresAt)}`;
-  const facts = JSON.stringify([refId, toolName, totalItems, totalSize, strictJson]);
+  const facts = JSON.stringify([refId, toolName, totalItems, totalSize, strictJson, ...(tags ?? [])]);
   return `${FORM}${policyText(head.policy)},${times},${facts}]${head.namespace.replace(NO_TEXT, "\ufffd")}`;
 }
 

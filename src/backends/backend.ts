@@ -1,4 +1,6 @@
 import type { Entry, EntryHead } from "../entry/entry.js";
+import type { Label } from "../entry/labels.js";
+import type { EntryUnreadableError } from "../errors.js";
 import type { ByteRange } from "../outline/text.js";
 
 /**
@@ -140,6 +142,41 @@ export interface LeaseStore {
   setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean>;
 }
 
+/** Tells of an entry that is about to be removed with others whether it is to go. */
+export type MayRemove = (refId: string, head: EntryHead) => boolean | Promise<boolean>;
+
+/**
+ * Capability: finds entries by label, at a cost that follows how many there are of it, not how many are stored. Labels
+ * are in the entries' heads; they are indexed whenever an entry is stored, in whatever way.
+ */
+export interface LabelStore {
+  /**
+   * Removes the live entries that bear a label, or those of them that may go, with the names that led to them
+   * (`metadata.link`); tells how many entries.
+   */
+  removeLabelled(label: Label, mayRemove?: MayRemove): Promise<number>;
+}
+
+/** What is found under one of several references: nothing, something, or something that cannot be read. */
+export type Found<T> = T | EntryUnreadableError | undefined;
+
+/** One of several entries to store, and the name to point at it, if any. */
+export interface NewEntry {
+  readonly refId: string;
+  readonly entry: Entry;
+  readonly name?: string | undefined;
+}
+
+/** Capability: reads and writes many entries in one round trip to each node of the store. */
+export interface BatchStore {
+  /** As `get` of each, in order. */
+  getMany(refIds: readonly string[]): Promise<readonly Found<Entry>[]>;
+  /** As `head` of each, in order. */
+  headMany(refIds: readonly string[]): Promise<readonly Found<EntryHead>[]>;
+  /** As `set` of each, or `setLinked` where there is a name. Where it rejects, some may be stored. */
+  setMany(entries: readonly NewEntry[]): Promise<void>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -168,4 +205,14 @@ export function hasChannel<B extends CacheBackend>(backend: B): backend is B & C
 /** Tells whether a backend can give leases. */
 export function hasLeases<B extends CacheBackend>(backend: B): backend is B & LeaseStore {
   return "acquireLease" in backend && "setLeased" in backend;
+}
+
+/** Tells whether a backend finds entries by label. */
+export function hasLabels<B extends CacheBackend>(backend: B): backend is B & LabelStore {
+  return "removeLabelled" in backend;
+}
+
+/** Tells whether a backend reads and writes many entries at once. */
+export function hasBatches<B extends CacheBackend>(backend: B): backend is B & BatchStore {
+  return "getMany" in backend && "headMany" in backend && "setMany" in backend;
 }

@@ -12,7 +12,9 @@ import {
   type LinkStore,
   type ReplaceStore,
 } from "./backend.js";
+import { BATCH_CHECKS } from "./conformance-batches.js";
 import { CHANNEL_CHECKS } from "./conformance-channel.js";
+import { LABEL_CHECKS } from "./conformance-labels.js";
 import { LEASE_CHECKS } from "./conformance-leases.js";
 import { RANGE_CHECKS } from "./conformance-ranges.js";
 
@@ -103,6 +105,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
           totalItems: 3,
           totalSize: 7,
           strictJson: true,
+          tags: ["invoices", "日本 😀"],
+          link: "memo:1",
           atRest: { refId: A, checksum: 4_294_967_295, storedSize: 7 },
           other: { task_id: "t-1", nested: { list: [1, null, "x"] } },
         },
@@ -195,7 +199,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
 
   "lists and clears thousands of entries, each once": async (backend) => {
     const references = Array.from({ length: 3000 }, (_, n) => nth(n));
-    await Promise.all(references.map((refId) => backend.set(refId, make({ namespace: "many" }))));
+    const metadata = { toolName: null, totalItems: null, totalSize: 7 };
+    await Promise.all(references.map((refId) => backend.set(refId, make({ namespace: "many", metadata }))));
     await backend.set(A.replace("check", "other"), make({ namespace: "few" }));
     assert.deepEqual(await listed(backend, "many"), references);
     assert.equal(await backend.clear("many"), 3000);
@@ -406,6 +411,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
 
   ...CHANNEL_CHECKS,
   ...LEASE_CHECKS,
+  ...LABEL_CHECKS,
+  ...BATCH_CHECKS,
 };
 
 function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {

@@ -29,6 +29,10 @@ export interface EntryMetadata {
    * infinity. Absent on entries of other writers, which are looked at before they are parsed.
    */
   readonly strictJson?: boolean;
+  /** Texts by which the entry is invalidated. Absent where there are none. */
+  readonly tags?: readonly string[];
+  /** The name that was pointed at the entry when it was stored: what removes entries by label removes it, too. */
+  readonly link?: string;
   /** What the cache noted of the text it gave to the store; a backend passes it through. */
   readonly atRest?: AtRestNote;
   /** Members of other writers, under their wire names. */

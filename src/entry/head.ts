@@ -108,23 +108,34 @@ export function metadataToWire(metadata: EntryMetadata): Members {
     total_items: metadata.totalItems,
     total_size: metadata.totalSize,
     ...(metadata.strictJson === undefined ? {} : { strict_json: metadata.strictJson }),
-    ...(metadata.atRest === undefined ? {} : { mcp_refcache: noteToWire(metadata.atRest) }),
+    ...noteToWire(metadata),
   };
 }
 
 /** One member of our own name, so that no writer's `checksum` is taken for ours. */
-function noteToWire({ refId, checksum, storedSize }: AtRestNote): Members {
-  return { ref_id: refId, checksum, stored_size: storedSize };
+function noteToWire({ atRest, tags, link }: EntryMetadata): Members {
+  if (atRest === undefined && tags === undefined && link === undefined) return {};
+  const { refId, checksum, storedSize } = atRest ?? {};
+  return { mcp_refcache: { ref_id: refId, checksum, stored_size: storedSize, tags, link } };
 }
 
-function noteFromWire(wire: unknown): AtRestNote | undefined {
-  if (!isMembers(wire)) return undefined;
-  const { ref_id, checksum, stored_size } = wire;
-  return {
+function noteFromWire(wire: Members): Pick<EntryMetadata, "atRest" | "tags" | "link"> {
+  const { ref_id, checksum, stored_size, tags, link } = wire;
+  const atRest: AtRestNote = {
     ...(typeof ref_id === "string" ? { refId: ref_id } : {}),
     ...(typeof checksum === "number" ? { checksum } : {}),
     ...(typeof stored_size === "number" ? { storedSize: stored_size } : {}),
   };
+  const isLabelled = isTexts(tags) || typeof link === "string";
+  return {
+    ...(isTexts(tags) ? { tags } : {}),
+    ...(typeof link === "string" ? { link } : {}),
+    ...(isLabelled && Object.keys(atRest).length === 0 ? {} : { atRest }),
+  };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 const OURS = new Set(["tool_name", "total_items", "total_size", "strict_json", "mcp_refcache"]);
@@ -138,8 +149,7 @@ function metadataFromWire(wire: unknown): EntryMetadata {
     totalSize: typeof total_size === "number" ? total_size : null,
   };
   if (typeof strict_json === "boolean") metadata.strictJson = strict_json;
-  const atRest = noteFromWire(members.mcp_refcache);
-  if (atRest !== undefined) metadata.atRest = atRest;
+  if (isMembers(members.mcp_refcache)) Object.assign(metadata, noteFromWire(members.mcp_refcache));
   const others = Object.keys(members).filter((name) => !OURS.has(name));
   if (others.length > 0) metadata.other = Object.fromEntries(others.map((name) => [name, members[name]]));
   return metadata;

@@ -121,7 +121,9 @@ export async function redisStore(): Promise<RawStore> {
       await raw.set(keyOf(refId), `{"value":${value_json},${JSON.stringify(head).slice(1)}`);
     },
     bytes: async () => {
-      const texts = (await raw.keys("*")).map(async (key) => `${key}\n${await raw.getBuffer(key)}`);
+      const contentOf = async (key: string) =>
+        (await raw.type(key)) === "zset" ? raw.zrange(key, "0", "-1") : raw.getBuffer(key);
+      const texts = (await raw.keys("*")).map(async (key) => `${key}\n${await contentOf(key)}`);
       return (await Promise.all(texts)).join("\n");
     },
   };

@@ -8,20 +8,26 @@ import {
   isExpired,
   storedSizeOf,
 } from "../../entry/entry.js";
+import type { Label } from "../../entry/labels.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
 import type {
+  BatchStore,
   CacheBackend,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
   HeadStore,
+  LabelStore,
   Lease,
   LeaseStore,
   LinkStore,
+  MayRemove,
+  NewEntry,
   ReplaceStore,
 } from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
 import { MemoryChannel } from "./channel.js";
+import { LabelIndex, removeWalked } from "./labels.js";
 import { MemoryLeases } from "./leases.js";
 
 /** Options of {@link MemoryBackend}. */
@@ -52,7 +58,15 @@ interface Link {
  * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
  */
 export class MemoryBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    ChannelStore,
+    LeaseStore,
+    LabelStore,
+    BatchStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = false;
@@ -63,6 +77,7 @@ export class MemoryBackend
   readonly #namespaces = new Map<string, Set<string>>();
   readonly #channel = new MemoryChannel();
   readonly #leases = new MemoryLeases();
+  readonly #labels = new LabelIndex();
   readonly #sweeper: NodeJS.Timeout;
   #unswept: Iterator<string> | undefined;
   #closed = false;
@@ -101,9 +116,10 @@ export class MemoryBackend
       );
     }
     const replaced = this.#entries.peek(refId);
-    if (replaced !== undefined && replaced.namespace !== entry.namespace) this.#forget(refId, replaced);
+    if (replaced !== undefined) this.#forget(refId, replaced);
     this.#entries.set(refId, frozenCopy(entry));
     this.#referencesOf(entry.namespace).add(refId);
+    this.#labels.add(refId, entry);
   }
 
   /** See {@link CacheBackend.delete}. */
@@ -125,8 +141,19 @@ export class MemoryBackend
       this.#links.clear();
       this.#leases.clear();
     }
-    for await (const refId of this.#walk(namespace)) if (this.#remove(refId)) cleared++;
+    for await (const refId of this.#walk(this.#setsOf(namespace))) if (this.#removeWithLink(refId)) cleared++;
     return cleared;
+  }
+
+  /** See {@link LabelStore.removeLabelled}. */
+  async removeLabelled(label: Label, mayRemove: MayRemove = () => true): Promise<number> {
+    this.#assertOpen();
+    const references = label.kind === "namespace" ? this.#namespaces.get(label.name) : this.#labels.of(label);
+    const entries = {
+      head: (refId: string) => this.head(refId),
+      remove: (refId: string) => this.#removeWithLink(refId),
+    };
+    return removeWalked(this.#walk([references]), entries, mayRemove);
   }
 
   /** See {@link CacheBackend.keys}. */
@@ -144,7 +171,7 @@ export class MemoryBackend
   /** See {@link HeadStore.heads}. */
   async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
     this.#assertOpen();
-    for await (const refId of this.#walk(namespace)) {
+    for await (const refId of this.#walk(this.#setsOf(namespace))) {
       const entry = this.#live(refId, this.#entries.peek(refId));
       if (entry !== undefined) yield [refId, headOf(entry)];
     }
@@ -171,6 +198,23 @@ export class MemoryBackend
     const isLive = this.#live(refId, this.#entries.peek(refId)) !== undefined;
     if (isLive) await this.set(refId, entry); // begins at once, so that no deletion comes in between
     return isLive;
+  }
+
+  /** See {@link BatchStore.getMany}. */
+  getMany(refIds: readonly string[]): Promise<(Entry | undefined)[]> {
+    return Promise.all(refIds.map((refId) => this.get(refId)));
+  }
+
+  /** See {@link BatchStore.headMany}. */
+  headMany(refIds: readonly string[]): Promise<(EntryHead | undefined)[]> {
+    return Promise.all(refIds.map((refId) => this.head(refId)));
+  }
+
+  /** See {@link BatchStore.setMany}. Throws as `set` does. */
+  async setMany(entries: readonly NewEntry[]): Promise<void> {
+    this.#assertOpen();
+    for (const { refId, entry, name } of entries)
+      await (name === undefined ? this.set(refId, entry) : this.setLinked(refId, entry, name));
   }
 
   /** See {@link ChannelStore.publish}. */
@@ -219,6 +263,7 @@ export class MemoryBackend
     this.#entries.clear();
     this.#links.clear();
     this.#namespaces.clear();
+    this.#labels.clear();
   }
 
   #assertOpen(): void {
@@ -238,6 +283,12 @@ export class MemoryBackend
     return entry !== undefined && this.#entries.delete(refId);
   }
 
+  #removeWithLink(refId: string): boolean {
+    const link = this.#entries.peek(refId)?.metadata.link;
+    if (link !== undefined && this.#links.peek(link)?.refId === refId) this.#links.delete(link);
+    return this.#remove(refId);
+  }
+
   #referencesOf(namespace: string): Set<string> {
     const known = this.#namespaces.get(namespace);
     if (known !== undefined) return known;
@@ -247,15 +298,20 @@ export class MemoryBackend
   }
 
   /** Takes an entry that was deleted, evicted or moved to another namespace out of the index. */
-  #forget(refId: string, { namespace }: Entry): void {
+  #forget(refId: string, entry: Entry): void {
+    const { namespace } = entry;
+    this.#labels.remove(refId, entry);
     const references = this.#namespaces.get(namespace);
     references?.delete(refId);
     if (references?.size === 0) this.#namespaces.delete(namespace);
   }
 
-  /** References of a namespace or of all, pausing for other work. Ends even if writers add as fast as it reads. */
-  async *#walk(namespace?: string): AsyncGenerator<string> {
-    const sets = namespace === undefined ? [...this.#namespaces.values()] : [this.#namespaces.get(namespace)];
+  #setsOf(namespace: string | undefined): readonly (ReadonlySet<string> | undefined)[] {
+    return namespace === undefined ? [...this.#namespaces.values()] : [this.#namespaces.get(namespace)];
+  }
+
+  /** References of some sets, pausing for other work. Ends even if writers add as fast as it reads. */
+  async *#walk(sets: readonly (ReadonlySet<string> | undefined)[]): AsyncGenerator<string> {
     let visited = 0;
     for (const references of sets) {
       let left = references?.size ?? 0;
@@ -315,9 +371,10 @@ function frozenPolicy(policy: Policy): Policy {
 }
 
 function frozenMetadata(metadata: EntryMetadata): EntryMetadata {
-  const { atRest, other } = metadata;
+  const { atRest, other, tags } = metadata;
   return Object.freeze({
     ...metadata,
+    ...(tags && { tags: Object.freeze([...tags]) }),
     ...(atRest && { atRest: Object.freeze({ ...atRest }) }),
     ...(other && { other: deepFreeze(structuredClone(other)) }),
   });

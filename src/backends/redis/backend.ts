@@ -1,26 +1,36 @@
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
+import type { Label } from "../../entry/labels.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
 import type { ByteRange } from "../../outline/text.js";
 import type {
+  BatchStore,
   CacheBackend,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  Found,
   HeadStore,
+  LabelStore,
   Lease,
   LeaseStore,
   LinkStore,
   Look,
+  MayRemove,
+  NewEntry,
   RangeStore,
   ReplaceStore,
 } from "../backend.js";
+import { getMany, headMany, setMany } from "./batches.js";
 import { RedisChannel } from "./channel.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
+import { live, tailOf, writing } from "./entry-commands.js";
 import {
   ENTRY_PREFIX,
   entryKey,
+  LABEL_PREFIX,
+  LABELS_KEY,
   LEASE_PREFIX,
   LINK_PREFIX,
   linkKey,
@@ -28,8 +38,9 @@ import {
   outlineKey,
   refIdOf,
 } from "./keys.js";
+import { type Listed, RedisLabels } from "./labels.js";
 import { RedisLeases } from "./leases.js";
-import type { RedisBackendOptions } from "./options.js";
+import { type RedisBackendOptions, readNamespaceIndex } from "./options.js";
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
 
@@ -45,13 +56,23 @@ import { scanKeys } from "./scan.js";
  * new RedisBackend({ nodes: [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7000 }] });
  */
 export class RedisBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    RangeStore,
+    ChannelStore,
+    LeaseStore,
+    LabelStore,
+    BatchStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
   readonly #connection: Connection;
   readonly #channel: RedisChannel;
   readonly #leases: RedisLeases;
+  readonly #labels: RedisLabels;
 
   /**
    * Connects at the first call, not here.
@@ -62,6 +83,7 @@ export class RedisBackend
     this.#connection = connect(options);
     this.#channel = new RedisChannel(this.#connection);
     this.#leases = new RedisLeases(this.#connection);
+    this.#labels = new RedisLabels(this.#connection, readNamespaceIndex(options));
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -71,10 +93,14 @@ export class RedisBackend
     return live(entry);
   }
 
-  /** See {@link CacheBackend.set}. One round trip. */
+  /** See {@link CacheBackend.set}. One round trip; where the entry has labels, a transaction, as of `setLinked`. */
   async set(refId: string, entry: Entry): Promise<void> {
+    const noting = this.#labels.noting([{ refId, entry }]);
     const text = encodeEntry(entry);
-    await this.#connection.call(writing(entryKey(refId), text, entry.expiresAt), text.length);
+    const write = writing(entryKey(refId), text, entry.expiresAt);
+    await (noting.length === 0
+      ? this.#connection.call(write, text.length)
+      : this.#connection.inOrder([...noting, write], text.length));
   }
 
   /** See {@link CacheBackend.delete}. One round trip. */
@@ -99,12 +125,55 @@ export class RedisBackend
    * included; only entries are counted.
    */
   async clear(namespace?: string): Promise<number> {
-    if (namespace !== undefined) return this.#clearNamespace(namespace);
+    if (namespace !== undefined) return this.removeLabelled({ kind: "namespace", name: namespace });
+    // Before the entries: one that is stored meanwhile keeps what is noted of it, or goes itself.
+    await this.#clearPrefix(LABEL_PREFIX);
+    await this.#unlink([LABELS_KEY]);
     const cleared = await this.#clearPrefix(ENTRY_PREFIX);
     await this.#clearPrefix(LEASE_PREFIX);
     await this.#clearPrefix(LINK_PREFIX);
     await this.#clearPrefix(OUTLINE_PREFIX);
+    await this.#labels.markComplete();
     return cleared;
+  }
+
+  /**
+   * See {@link LabelStore.removeLabelled}. Four round trips for 500 entries; for a namespace without an index, the
+   * whole store is looked through.
+   */
+  async removeLabelled(label: Label, mayRemove?: MayRemove): Promise<number> {
+    const isIndexed = await this.#labels.finds(label);
+    const batches = isIndexed ? this.#labels.batches(label) : this.#headBatches(label.name);
+    return this.#labels.remove(batches, mayRemove);
+  }
+
+  /**
+   * Notes the labels of every entry there is, of whichever server; tells how many entries. To be called once after
+   * `namespaceIndex` was switched on everywhere, and after the server has evicted or lost what was noted.
+   */
+  async rebuildIndex(): Promise<number> {
+    let noted = 0;
+    for await (const heads of this.#headBatches()) {
+      await this.#labels.note(heads);
+      noted += heads.length;
+    }
+    await this.#labels.markComplete();
+    return noted;
+  }
+
+  /** See {@link BatchStore.getMany}. One round trip to each server. */
+  getMany(refIds: readonly string[]): Promise<Found<Entry>[]> {
+    return getMany(this.#connection, refIds);
+  }
+
+  /** See {@link BatchStore.headMany}. One round trip to each server, and another where a head is larger than usual. */
+  headMany(refIds: readonly string[]): Promise<Found<EntryHead>[]> {
+    return headMany(this.#connection, refIds);
+  }
+
+  /** See {@link BatchStore.setMany}. One round trip and a transaction on one server, three round trips on a cluster. */
+  setMany(entries: readonly NewEntry[]): Promise<void> {
+    return setMany(this.#connection, this.#labels, entries);
   }
 
   /** See {@link CacheBackend.keys}. Reads heads, not values. */
@@ -124,7 +193,11 @@ export class RedisBackend
 
   /** See {@link HeadStore.heads}. Two round trips for 500 keys. */
   async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
-    for await (const batch of this.#headBatches(namespace)) yield* batch;
+    const label: Label | undefined =
+      namespace === undefined ? undefined : { kind: "namespace", name: namespace };
+    const isIndexed = label !== undefined && (await this.#labels.finds(label));
+    const batches = isIndexed ? this.#labels.batches(label) : this.#headBatches(namespace);
+    for await (const batch of batches) yield* batch;
   }
 
   /** See {@link LinkStore.getLink}. */
@@ -141,7 +214,9 @@ export class RedisBackend
     const text = encodeEntry(entry);
     const { expiresAt } = entry;
     const link = writing(linkKey(name), refId, expiresAt);
-    await this.#connection.inOrder([writing(entryKey(refId), text, expiresAt), link], text.length);
+    const noting = this.#labels.noting([{ refId, entry }]);
+    const writes = [writing(entryKey(refId), text, expiresAt), link];
+    await this.#connection.inOrder([...noting, ...writes], text.length);
   }
 
   /** See {@link ReplaceStore.replace}. One round trip. */
@@ -149,6 +224,8 @@ export class RedisBackend
     const text = encodeEntry(entry);
     const write = writing(entryKey(refId), text, entry.expiresAt);
     const onlyIfThere = write[0] === "set" ? ["XX"] : [];
+    const noting = this.#labels.noting([{ refId, entry }]);
+    if (noting.length > 0) await this.#connection.send(noting);
     const reply = await this.#connection.call([...write, ...onlyIfThere], text.length);
     return reply === "OK" || reply === 1;
   }
@@ -232,7 +309,7 @@ export class RedisBackend
     return head;
   }
 
-  async *#headBatches(namespace?: string): AsyncGenerator<(readonly [refId: string, head: EntryHead])[]> {
+  async *#headBatches(namespace?: string): AsyncGenerator<Listed[]> {
     for await (const keys of scanKeys(this.#connection, ENTRY_PREFIX)) {
       const tails = await this.#connection.send(keys.map(tailOf));
       const heads: (readonly [string, EntryHead])[] = [];
@@ -251,15 +328,6 @@ export class RedisBackend
     return live(decodeHeadFromTail(tail) ?? (await readable(this.#headOfWhole(refId))));
   }
 
-  async #clearNamespace(namespace: string): Promise<number> {
-    let cleared = 0;
-    for await (const heads of this.#headBatches(namespace)) {
-      cleared += await this.#unlink(heads.map(([refId]) => entryKey(refId)));
-      await this.#unlink(heads.map(([refId]) => outlineKey(refId)));
-    }
-    return cleared;
-  }
-
   async #clearPrefix(prefix: string): Promise<number> {
     let cleared = 0;
     for await (const keys of scanKeys(this.#connection, prefix)) cleared += await this.#unlink(keys);
@@ -270,21 +338,6 @@ export class RedisBackend
     const removed = await this.#connection.send(keys.map((key) => ["unlink", key]));
     return removed.filter((reply) => reply === 1).length;
   }
-}
-
-function live<H extends EntryHead>(head: H | undefined): H | undefined {
-  return head === undefined || isExpired(head, Date.now()) ? undefined : head;
-}
-
-/** Stores a text under a key until a time in Unix ms; one that is past removes what was there. */
-function writing(key: string, text: string, expiresAt: number | null): Command {
-  if (expiresAt === null) return ["set", key, text];
-  const life = Math.ceil(expiresAt - Date.now());
-  return life > 0 ? ["set", key, text, "PX", life] : ["unlink", key];
-}
-
-function tailOf(key: string): Command {
-  return ["getrange", key, -TAIL_BYTES, -1];
 }
 
 function isWrongType(cause: unknown): boolean {

@@ -32,6 +32,11 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** Tells whether all keys live on one server, so that all commands in order are one transaction. */
+export function isOneServer(connection: Connection): boolean {
+  return connection.placement() === "";
+}
+
 /** Commands whose first key is not the first argument; all are `COMMAND script numkeys key …`. */
 const SCRIPTED = new Set(["eval", "evalsha", "fcall"]);
 

@@ -1,3 +1,6 @@
+import { hash } from "node:crypto";
+import { type Label, labelText } from "../../entry/labels.js";
+
 /** Keys of entries, shared with the Python implementation. Nothing but entries lies under this prefix. */
 export const ENTRY_PREFIX = "mcp-refcache:entry:";
 
@@ -6,6 +9,17 @@ export const LINK_PREFIX = "mcp-refcache:link:";
 
 /** Keys of leases, and of the numbers by which they are told apart. */
 export const LEASE_PREFIX = "mcp-refcache:lease:";
+/** Keys of labels, under which the references of entries are that bear them. */
+export const LABEL_PREFIX = "mcp-refcache:label:";
+
+/** When the last entry under each label ends: what is past is to be removed. */
+export const LABELS_KEY = "mcp-refcache:labels";
+
+/** Says that each entry is under the label of its namespace. */
+export const NAMESPACES_INDEXED_KEY = "mcp-refcache:namespaces-indexed";
+
+/** Labels longer than this are named by a digest. */
+const LONGEST_LABEL = 200;
 
 /** The channel on which servers tell each other what has happened; one for all databases of a Redis server. */
 export const EVENTS_CHANNEL = "mcp-refcache:events";
@@ -37,6 +51,15 @@ export function outlineKey(refId: string): string {
 export function leaseKeys(name: string): [lease: string, fence: string, link: string] {
   const link = linkKey(name);
   return [`${LEASE_PREFIX}{${link}}`, `${LEASE_PREFIX}fence:{${link}}`, link];
+}
+
+/** The key under which the references of a label are. Where two labels share one, the heads of entries tell. */
+export function labelKey(label: Label): string {
+  const text = labelText(label);
+  return (
+    LABEL_PREFIX +
+    (text.length <= LONGEST_LABEL ? text : `${label.kind}:${hash("sha256", label.name, "hex")}`)
+  );
 }
 
 /** The SCAN pattern for every key under a prefix; what means something in a pattern is escaped. */

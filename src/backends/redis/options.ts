@@ -78,6 +78,12 @@ export interface RedisBackendOptions {
   /** Where settings of the server are warned of that lose what is stored. Default: warnings on stderr. */
   readonly logger?: Logger;
   /**
+   * `true`: keep an index of namespaces, so that listing and clearing one costs what is in it, not what is stored. Only
+   * where **every** server that writes to this store has it switched on, none in Python or of an earlier version: what
+   * others write is not in the index. Takes effect after {@link RedisBackend.rebuildIndex}. Default `false`.
+   */
+  readonly namespaceIndex?: boolean;
+  /**
    * A ready ioredis client, `Redis` or `Cluster`, in place of everything about the server above. It is not closed
    * with the backend, and its own settings say what happens when the server is gone; see `ioredisOptions` for those
    * that are safe.
@@ -167,6 +173,15 @@ function clusterSettings({ nodes, natMap, db }: RedisBackendOptions) {
 }
 
 /**
+ * Reads whether namespaces are indexed.
+ * @throws {ConfigurationError} unless it is true, false or absent.
+ */
+export function readNamespaceIndex({ namespaceIndex = false }: RedisBackendOptions): boolean {
+  if (typeof namespaceIndex === "boolean") return namespaceIndex;
+  throw new ConfigurationError("namespaceIndex", "must be true or false");
+}
+
+/**
  * Reads the deadlines.
  * @throws {ConfigurationError} unless they are whole milliseconds that a timer can wait.
  */
@@ -196,7 +211,12 @@ function base(options: RedisBackendOptions, env?: Environment): RedisBackendOpti
   return found.url === undefined ? found : parseUrl("REDIS_URL", found.url);
 }
 
-function given({ url: _, client: __, ...options }: RedisBackendOptions): RedisBackendOptions {
+function given({
+  url: _,
+  client: __,
+  namespaceIndex: ___,
+  ...options
+}: RedisBackendOptions): RedisBackendOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 

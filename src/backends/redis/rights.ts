@@ -9,6 +9,13 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
   set: "writes",
   unlink: "writes",
   scan: "reads",
+  /** For labels, by which entries are invalidated. */
+  zadd: "writes",
+  zrem: "writes",
+  zremrangebyscore: "writes",
+  zpopmin: "writes",
+  zscan: "reads",
+  zcount: "reads",
   multi: "neither",
   exec: "neither",
   /** For `durability: "replicated"`. */

@@ -1,24 +1,32 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
+import { type Label, labelsOf } from "../../entry/labels.js";
 import { decodeHeadRow, decodeRow, type EntryHeadRow, encodeRow } from "../../entry/wire.js";
 import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from "../../errors.js";
 import type { ByteRange } from "../../outline/text.js";
 import type {
+  BatchStore,
   CacheBackend,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  Found,
   HeadStore,
+  LabelStore,
   Lease,
   LeaseStore,
   LinkStore,
   Look,
+  MayRemove,
+  NewEntry,
   RangeStore,
   ReplaceStore,
 } from "../backend.js";
+import { found, inSteps } from "./batches.js";
 import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
+import { labelledPages, removePages, writeLabels } from "./labels.js";
 import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
@@ -33,7 +41,16 @@ import { Sweeper } from "./sweeper.js";
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
 export class SqliteBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    RangeStore,
+    ChannelStore,
+    LeaseStore,
+    LabelStore,
+    BatchStore
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -68,7 +85,10 @@ export class SqliteBackend
 
   /** See {@link CacheBackend.set}. */
   set(refId: string, entry: Entry): Promise<void> {
-    return this.#run((statements) => writeEntry(statements, refId, entry));
+    return this.#run((statements) => {
+      if (labelsOf(entry).length === 0) writeEntry(statements, refId, entry);
+      else statements.transaction(() => writeLabelled(statements, refId, entry));
+    });
   }
 
   /** See {@link CacheBackend.delete}. */
@@ -91,8 +111,17 @@ export class SqliteBackend
     if (namespace === undefined) {
       await this.#removeAll(({ removeLeases }) => removeLeases);
       await this.#removeAll(({ removeLinks }) => removeLinks);
+      await this.#removeAll(({ labels }) => labels.removeAll);
     }
-    return this.#removeAll((statements) => scoped(statements, namespace).remove, namespace);
+    return removeInBatches((limit) => this.#run((statements) => removeScoped(statements, namespace, limit)));
+  }
+
+  /** See {@link LabelStore.removeLabelled}. Removes in steps, so other processes' writes come in between. */
+  async removeLabelled(label: Label, mayRemove?: MayRemove): Promise<number> {
+    const run = <T>(work: (statements: Statements) => T) => this.#run(work);
+    if (label.kind !== "namespace") return removePages(run, labelledPages(run, label), mayRemove);
+    if (mayRemove === undefined) return this.clear(label.name);
+    return removePages(run, this.#headPages(label.name), mayRemove);
   }
 
   /** See {@link CacheBackend.keys}. */
@@ -111,13 +140,7 @@ export class SqliteBackend
 
   /** See {@link HeadStore.heads}. */
   async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
-    const pages = this.#pages((statements) => scoped(statements, namespace).heads, namespace);
-    for await (const rows of pages) {
-      for (const row of rows) {
-        const head = readableHead(row);
-        if (head !== undefined) yield [row.key, head];
-      }
-    }
+    for await (const heads of this.#headPages(namespace)) yield* heads;
   }
 
   /** See {@link LinkStore.getLink}. */
@@ -129,8 +152,7 @@ export class SqliteBackend
   setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     return this.#run((statements) =>
       statements.transaction(() => {
-        writeEntry(statements, refId, entry);
-        writeLink(statements, refId, entry, name);
+        writeNamed(statements, { refId, entry, name });
       }),
     );
   }
@@ -142,7 +164,12 @@ export class SqliteBackend
         const { value_json, namespace, policy_json, created_at, expires_at, metadata_json } =
           encodeRow(entry);
         const columns = [value_json, namespace, policy_json, created_at, expires_at, metadata_json];
-        return statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
+        let isReplaced = false;
+        statements.transaction(() => {
+          isReplaced = statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
+          if (isReplaced) writeLabels(statements, refId, entry);
+        });
+        return isReplaced;
       }),
     );
   }
@@ -171,6 +198,31 @@ export class SqliteBackend
   /** See {@link RangeStore.readRanges}. */
   readRanges(refId: string, wanted: readonly ByteRange[]): Promise<readonly Buffer[] | undefined> {
     return this.#run(({ ranges }) => wanted.map((range) => readRange(ranges, refId, range)));
+  }
+
+  /** See {@link BatchStore.getMany}. */
+  getMany(refIds: readonly string[]): Promise<Found<Entry>[]> {
+    return this.#readMany(refIds, ({ get }, refId, now) => {
+      const row = get.get(refId, now);
+      return row && decodeRow(refId, row);
+    });
+  }
+
+  /** See {@link BatchStore.headMany}. */
+  headMany(refIds: readonly string[]): Promise<Found<EntryHead>[]> {
+    return this.#readMany(refIds, ({ head }, refId, now) => {
+      const row = head.get(refId, now);
+      return row && decodeHeadRow(refId, row);
+    });
+  }
+
+  /** See {@link BatchStore.setMany}. A transaction for as many as are written in a step. */
+  setMany(entries: readonly NewEntry[]): Promise<void> {
+    return inSteps(
+      entries,
+      (work) => this.#run((statements) => statements.transaction(() => work(statements))),
+      writeNamed,
+    );
   }
 
   /** See {@link ChannelStore.publish}. One row, which goes after a minute. */
@@ -208,7 +260,7 @@ export class SqliteBackend
     return this.#run((statements) => {
       let isNewest = false;
       statements.transaction(() => {
-        writeEntry(statements, refId, entry);
+        writeLabelled(statements, refId, entry);
         isNewest = isNewestLease(statements, lease);
         if (isNewest) writeLink(statements, refId, entry, lease.name);
         endLease(statements, lease);
@@ -222,6 +274,21 @@ export class SqliteBackend
     this.#closed = true;
     this.#channel.close();
     this.#disconnect();
+  }
+
+  async #readMany<T>(
+    refIds: readonly string[],
+    read: (statements: Statements, refId: string, now: number) => T | undefined,
+  ): Promise<Found<T>[]> {
+    const results: Found<T>[] = [];
+    await inSteps(
+      refIds,
+      (work) => this.#run(work),
+      (statements, refId, n) => {
+        results[n] = found(() => read(statements, refId, nowInSeconds()));
+      },
+    );
+    return results;
   }
 
   /** Every access goes through here: opens the file, waits for locks, and lets only typed errors out. */
@@ -241,13 +308,15 @@ export class SqliteBackend
     }
   }
 
-  #removeAll(select: (statements: Statements) => Statement, namespace?: string): Promise<number> {
+  #removeAll(select: (statements: Statements) => Statement): Promise<number> {
     return removeInBatches((limit) =>
-      this.#run((statements) => {
-        const removed = select(statements).run({ namespace, limit, now: nowInSeconds() });
-        return removed.changes;
-      }),
+      this.#run((statements) => select(statements).run({ limit, now: nowInSeconds() }).changes),
     );
+  }
+
+  async *#headPages(namespace?: string): AsyncGenerator<(readonly [refId: string, head: EntryHead])[]> {
+    const pages = this.#pages((statements) => scoped(statements, namespace).heads, namespace);
+    for await (const rows of pages) yield rows.flatMap(readableHead);
   }
 
   /** Pages hold no cursor open between them: better-sqlite3 refuses other statements beside one. */
@@ -298,6 +367,27 @@ function writeLink({ setLink }: Statements, refId: string, { expiresAt }: Entry,
   setLink.run(name, refId, expiresAt === null ? null : expiresAt / 1000);
 }
 
+function writeLabelled(statements: Statements, refId: string, entry: Entry): void {
+  writeEntry(statements, refId, entry);
+  writeLabels(statements, refId, entry);
+}
+
+function writeNamed(statements: Statements, { refId, entry, name }: NewEntry): void {
+  writeLabelled(statements, refId, entry);
+  if (name !== undefined) writeLink(statements, refId, entry, name);
+}
+
+/** Removes so many rows of a namespace or of all, and the names that led to them. */
+function removeScoped(statements: Statements, namespace: string | undefined, limit: number): number {
+  let removed = 0;
+  statements.transaction(() => {
+    const rows = scoped(statements, namespace).remove.all({ namespace, limit });
+    removed = rows.length;
+    for (const { key, link } of rows) if (typeof link === "string") statements.labels.unlink.run(link, key);
+  });
+  return removed;
+}
+
 function scoped(statements: Statements, namespace: string | undefined): ScopedStatements {
   return namespace === undefined ? statements.everywhere : statements.inNamespace;
 }
@@ -311,11 +401,12 @@ function isLive({ expires_at }: Pick<ListedRow, "expires_at">): boolean {
   return !isExpired({ expiresAt: expires_at }, nowInSeconds());
 }
 
-function readableHead(row: ListedRow & EntryHeadRow): EntryHead | undefined {
+/** Nothing for what is unreadable. */
+function readableHead(row: ListedRow & EntryHeadRow): (readonly [refId: string, head: EntryHead])[] {
   try {
-    return decodeHeadRow(row.key, row);
+    return [[row.key, decodeHeadRow(row.key, row)]];
   } catch (error) {
-    if (error instanceof EntryUnreadableError) return undefined;
+    if (error instanceof EntryUnreadableError) return [];
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import type { Statement } from "./driver.js";
 import { isBusy } from "./errors.js";
 
 /** What one step may block the event loop for, in milliseconds; large values make rows slow. */
-const STEP_MS = 10;
+export const STEP_MS = 10;
 const LARGEST_BATCH = 500;
 /** Tries in the next turns of the event loop, as most locks are held for microseconds, before timers come in. */
 const QUICK_TRIES = 10;

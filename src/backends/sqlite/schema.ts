@@ -43,6 +43,13 @@ const SCHEMA = [
     at REAL NOT NULL,
     text TEXT NOT NULL
   )`,
+  `CREATE TABLE IF NOT EXISTS refcache_labels (
+    label TEXT NOT NULL,
+    key TEXT NOT NULL,
+    expires_at REAL,
+    PRIMARY KEY (label, key)
+  ) WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS refcache_labels_expires_at ON refcache_labels(expires_at)",
 ];
 
 const TABLES =

@@ -1,5 +1,6 @@
 import type { EntryHeadRow, EntryRow } from "../../entry/wire.js";
 import type { Database, Statement } from "./driver.js";
+import { type LabelStatements, prepareLabelStatements } from "./labels.js";
 import { prepareRanges, type RangeStatements } from "./ranges.js";
 
 /** What a listing reads of every row; pages follow each other by `rowid`. */
@@ -15,8 +16,8 @@ export interface ScopedStatements {
   readonly keys: Statement<ListedRow>;
   /** As `keys`, with the columns of the head. */
   readonly heads: Statement<ListedRow & EntryHeadRow>;
-  /** `@limit`: removes so many rows. */
-  readonly remove: Statement;
+  /** `@limit`: removes so many rows, and gives their keys and the names that led to them. */
+  readonly remove: Statement<{ readonly key: string; readonly link: unknown }>;
 }
 
 /** The last lease of a name, which may have ended. */
@@ -77,12 +78,16 @@ export interface Statements {
   readonly messagesAfter: Statement<{ readonly id: number; readonly text: string }>;
   /** time: removes what is older, but for the newest, from which the next one is counted on. */
   readonly removeMessages: Statement;
+  readonly labels: LabelStatements;
 }
 
 const DAY_SECONDS = 86_400;
 /** Rows a listing reads at a time. */
 const PAGE_ROWS = 500;
 const HEAD = "namespace, policy_json, created_at, expires_at, metadata_json";
+/** The metadata of another writer may hold a NaN, which is no JSON to SQLite. */
+const LINK =
+  "CASE WHEN json_valid(metadata_json) THEN json_extract(metadata_json, '$.mcp_refcache.link') END";
 const LIVE = "(expires_at IS NULL OR expires_at > ?)";
 
 /** Prepares every statement, once a connection. Throws where the tables have other columns. */
@@ -134,6 +139,7 @@ export function prepareStatements(database: Database): Statements {
     removeMessages: database.prepare(
       "DELETE FROM refcache_messages WHERE at < ? AND id < (SELECT max(id) FROM refcache_messages)",
     ),
+    labels: prepareLabelStatements(database),
   };
 }
 
@@ -152,7 +158,7 @@ function prepareScoped(database: Database, scope: string): ScopedStatements {
   return {
     keys: database.prepare(`SELECT rowid, key, expires_at ${page}`),
     heads: database.prepare(`SELECT rowid, key, ${HEAD} ${page}`),
-    remove: database.prepare(removing("cache_entries", scope)),
+    remove: database.prepare(`${removing("cache_entries", scope)} RETURNING key, ${LINK} AS link`),
   };
 }
 

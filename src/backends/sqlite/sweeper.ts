@@ -11,8 +11,8 @@ export class Sweeper {
   #stopped = false;
 
   /** @param interval milliseconds between two rounds. */
-  constructor({ removeExpired, removeExpiredLinks, removeOldLeases }: Statements, interval: number) {
-    this.#statements = [removeExpired, removeExpiredLinks, removeOldLeases];
+  constructor({ removeExpired, removeExpiredLinks, removeOldLeases, labels }: Statements, interval: number) {
+    this.#statements = [removeExpired, removeExpiredLinks, removeOldLeases, labels.removeExpired];
     this.#timer = setInterval(() => void this.#sweep(), interval).unref();
     void this.#sweep();
   }
