@@ -18,7 +18,8 @@ import type { HeldLease } from "./coordination/held-lease.js";
 import type { Found, SharedJob } from "./coordination/leased-runs.js";
 import { type Coordination, resolveCoordination } from "./coordination/options.js";
 import { Disclosure } from "./disclosure.js";
-import type { Entry } from "./entry/entry.js";
+import type { Entry, EntryHead } from "./entry/entry.js";
+import { checkTags } from "./entry/labels.js";
 import type { EntryStore } from "./entry-store.js";
 import {
   HiddenArgumentError,
@@ -30,7 +31,7 @@ import { Lifetime } from "./lifetime.js";
 import type { ResolvedOptions } from "./options.js";
 import { TextChangedError } from "./outline/stored-text.js";
 import type { Place, Placement } from "./placement.js";
-import { type FetchEntry, type IsHidden, resolveReferences } from "./resolution.js";
+import { type EntrySource, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
 
 /** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
@@ -41,6 +42,8 @@ interface Running {
   readonly usage: Usage;
   readonly place: Place;
   readonly disclosure: Disclosure;
+  /** What its result is invalidated by; known once its arguments are. */
+  readonly tags: readonly string[];
 }
 
 /** A result, and the run that made it; `undefined` where it was found. */
@@ -67,6 +70,7 @@ export class CachedFunction {
   readonly #names: CallNames;
   readonly #lifetime: Lifetime;
   readonly #coordination: Coordination | undefined;
+  readonly #tags: Exclude<CachedOptions["tags"], undefined>;
 
   /** Takes options that have been checked. */
   constructor(
@@ -86,6 +90,7 @@ export class CachedFunction {
       options.coordination === undefined
         ? cache.coordination
         : resolveCoordination(options.coordination, cache.coordination);
+    this.#tags = typeof options.tags === "function" ? options.tags : checkTags(options.tags ?? []);
     this.#names = new CallNames(store, cache, { namespace: placement.template, options, fn });
   }
 
@@ -126,7 +131,7 @@ export class CachedFunction {
     const place = this.#placement.of(usage.caller);
     const told = { usage, outer, tool: this.#toolOf(call) };
     const disclosure = new Disclosure(this.#store.questionsOf(usage.caller), told, this.#cache);
-    const running = { call, questions, usage, place, disclosure };
+    const running = { call, questions, usage, place, disclosure, tags: [] };
     const result = await runCall(usage, () => this.#resultOf(running), asker);
     const { entry, refId } = result;
     if (this.#options.declassify && usage.policies.length > 0)
@@ -142,18 +147,20 @@ export class CachedFunction {
     }
   }
 
-  async #resultOf(running: Running): Promise<Result> {
-    const { call, place, disclosure } = running;
+  async #resultOf(begun: Running): Promise<Result> {
+    const { call, disclosure } = begun;
     const mayReadArguments = await disclosure.mayTell();
-    const { params, missing } = await this.#prepare(running);
+    const { params, missing } = await this.#prepare(begun);
     const prepared = { params: call.finish?.(params) ?? params, missing };
+    let running = begun;
     try {
+      running = { ...begun, tags: this.#tagsOf(call, prepared.params) };
       const isNamed = mayReadArguments && (this.#options.key === undefined || (await disclosure.mayTell()));
       const memo = isNamed ? this.#nameOf(running, prepared) : undefined;
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
       // A call after a clearing does not join a run from before it.
-      const flight = `${this.#store.generationOf(place.namespace)} ${memo}`;
+      const flight = `${this.#generationOf(running)} ${memo}`;
       const found = await this.#flights.run(flight, call.signal, run);
       if (!(await this.#mayKnow(running, found))) return await this.#run(running, prepared.params);
       if (found.isStale) this.#refresh(running, prepared.params, memo, found);
@@ -183,9 +190,9 @@ export class CachedFunction {
   async #prepare(running: Running): Promise<Prepared> {
     const { call, questions } = running;
     if (this.resolveRefs === false) return { params: call.params, missing: [] };
-    const fetch = (refId: string) => this.#store.find(refId, questions, "use");
-    const isHidden = (entry: Entry) => !questions.surelyPermits("get", entry);
-    const resolved = await this.#resolve(call, fetch, isHidden).catch(async (error: unknown) => {
+    const source = this.#store.sourceFor(questions, "use");
+    const isHidden = (head: EntryHead) => !questions.surelyPermits("get", head);
+    const resolved = await this.#resolve(call, source, isHidden).catch(async (error: unknown) => {
       throw error instanceof StoreError ? error : await this.#misfit(error, running);
     });
     if (call.validate === undefined) return resolved;
@@ -202,15 +209,15 @@ export class CachedFunction {
     return disclosure.errorFor(error, () => new HiddenArgumentError());
   }
 
-  async #resolve(call: Call, fetch: FetchEntry, isHidden: IsHidden): Promise<Prepared> {
+  async #resolve(call: Call, source: EntrySource, isHidden: IsHidden): Promise<Prepared> {
     const { limits } = this.#cache;
     const keyed = call.params.slice(0, call.keyed);
     if (this.resolveRefs === true) {
-      const { value, missing } = await resolveReferences(keyed, fetch, limits, isHidden);
+      const { value, missing } = await resolveReferences(keyed, source, limits, isHidden);
       return { params: [...(value as unknown[]), ...call.params.slice(keyed.length)], missing };
     }
     const members = pickMembers(keyed[0], this.resolveRefs || []);
-    const { value, missing } = await resolveReferences(members, fetch, limits, isHidden);
+    const { value, missing } = await resolveReferences(members, source, limits, isHidden);
     const first =
       Object.keys(members).length === 0 ? keyed[0] : { ...(keyed[0] as object), ...(value as object) };
     return { params: [first, ...call.params.slice(1)], missing };
@@ -281,12 +288,33 @@ export class CachedFunction {
     memo?: string,
     lease?: HeldLease,
   ): Promise<Produced> {
-    const { usage, place } = running;
-    const generation = this.#store.generationOf(place.namespace);
+    const generation = this.#generationOf(running);
     const { entry, preview } = await this.#execute(running, params);
-    const name = generation === this.#store.generationOf(place.namespace) ? memo : undefined;
-    const refId = (await this.#keep(() => this.#store.save(entry, name, lease))) ?? null;
-    return { refId, entry: this.#store.showable(entry), preview, by: usage };
+    const isCurrent = () => generation === this.#generationOf(running);
+    const refId = (await this.#keep(() => this.#save(entry, memo, isCurrent, lease))) ?? null;
+    return { refId, entry: this.#store.showable(entry), preview, by: running.usage };
+  }
+
+  /** What was invalidated while it was made, or while it was being stored, is the caller's alone. */
+  async #save(
+    entry: Entry,
+    memo: string | undefined,
+    isCurrent: () => boolean,
+    lease: HeldLease | undefined,
+  ): Promise<string> {
+    if (memo === undefined || !isCurrent()) return this.#store.save(entry);
+    const refId = await this.#store.save(entry, memo, lease);
+    if (isCurrent()) return refId;
+    await this.#store.backend.delete(refId);
+    return this.#store.save(entry);
+  }
+
+  #generationOf({ call, place, tags }: Running): number {
+    return this.#store.generationOf({ namespace: place.namespace, toolName: this.#toolOf(call), tags });
+  }
+
+  #tagsOf({ self }: Call, params: readonly unknown[]): readonly string[] {
+    return typeof this.#tags === "function" ? checkTags(Reflect.apply(this.#tags, self, params)) : this.#tags;
   }
 
   async #execute(running: Running, params: readonly unknown[]): Promise<Executed> {
@@ -309,7 +337,7 @@ export class CachedFunction {
     if (!questions.surelyPermits("answer", place)) usage.add(place);
   }
 
-  #makeEntry({ call, usage, place }: Running, params: readonly unknown[], value: unknown): Entry {
+  #makeEntry({ call, usage, place, tags }: Running, params: readonly unknown[], value: unknown): Entry {
     if (isAnswer(value)) {
       throw new ValueNotStorableError(
         "$",
@@ -319,7 +347,7 @@ export class CachedFunction {
     const ttl = this.#lifetime.of(params[0], value, place.settings.ttl);
     const policy = this.#resultPolicy(usage, place.policy);
     const toolName = this.#toolOf(call) || undefined;
-    return this.#store.make(value, { namespace: place.namespace, ttl, policy, toolName });
+    return this.#store.make(value, { namespace: place.namespace, ttl, policy, toolName, tags });
   }
 
   #resultPolicy(usage: Usage, policy: Policy): Policy {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Policy } from "./access/policy.js";
 import { type CoordinationOptions, coordinationShape, resolveCoordination } from "./coordination/options.js";
 import type { Duration } from "./duration.js";
+import { checkTags } from "./entry/labels.js";
 import { Lifetime } from "./lifetime.js";
 import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits } from "./options.js";
 import { type OwnershipOptions, ownershipShape } from "./placement.js";
@@ -35,6 +36,11 @@ export interface CachedOptions extends PreviewOptions, OwnershipOptions {
   readonly key?: false | ((this: never, ...params: never[]) => string) | undefined;
   /** The name under which results are found again. Default: the tool's, the method's or the function's. */
   readonly name?: string | undefined;
+  /**
+   * Texts by which results are invalidated (`cache.invalidate`), or a function that gives them; it gets the function's
+   * parameters as the function does. At most 32 of at most 128 characters. They are not encrypted in the store.
+   */
+  readonly tags?: readonly string[] | ((this: never, ...params: never[]) => readonly string[]) | undefined;
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
   readonly resolveRefs?: boolean | readonly string[] | undefined;
 }
@@ -91,6 +97,7 @@ const schema = z.strictObject({
     })
     .optional(),
   name: z.string().min(1).optional(),
+  tags: z.unknown().optional(),
   resolveRefs: z.union([z.boolean(), z.array(z.string())]).optional(),
 });
 
@@ -102,4 +109,5 @@ export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimit
   checkShape(schema, options);
   resolveCoordination(options.coordination);
   new Lifetime(options, limits);
+  if (options.tags !== undefined && typeof options.tags !== "function") checkTags(options.tags);
 }

@@ -6,28 +6,34 @@ import { currentUsage } from "./access/current.js";
 import { checkNamespace, pickForNamespace } from "./access/namespace.js";
 import type { Operation } from "./access/operation.js";
 import type { Policy } from "./access/policy.js";
+import { admit, admitAgain, foundBy } from "./admission.js";
 import { Protection } from "./at-rest/protection.js";
 import {
   type CacheBackend,
+  hasBatches,
   hasHeads,
+  hasLabels,
   hasLinks,
   hasRanges,
   type LinkStore,
   type Look,
+  type MayRemove,
+  type NewEntry,
 } from "./backends/backend.js";
+import { type BatchReading, type Outcome, readAhead, readMany, type Weigh } from "./batch-reading.js";
 import { Background } from "./coordination/background.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import { LeasedRuns } from "./coordination/leased-runs.js";
 import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
+import { bears, type Label, labelsOf } from "./entry/labels.js";
 import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
+import { type Bearer, Invalidations } from "./invalidation.js";
 import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
-
-/** Namespaces whose clearing is remembered one by one; beyond, all are taken for cleared. */
-const MOST_NAMESPACES = 10_000;
+import type { EntrySource } from "./resolution.js";
 
 /** Entries between two turns left to other work, where the backend leaves none. */
 const ENTRIES_PER_TURN = 1000;
@@ -49,6 +55,8 @@ export interface EntryOptions {
   /** Default: the namespace's. */
   readonly policy?: Policy | undefined;
   readonly toolName?: string | undefined;
+  /** Tags that have been checked. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /**
@@ -67,8 +75,7 @@ export class EntryStore {
   readonly #options: ResolvedOptions;
   readonly #links: LinkStore;
   readonly #functions = new Map<string, object>();
-  readonly #generations = new Map<string, number>();
-  #generation = 0;
+  readonly #invalidations: Invalidations;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -77,6 +84,7 @@ export class EntryStore {
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
     this.#large = new LargeEntries(options.backend, this.background);
     this.#access = new AccessControl(options);
+    this.#invalidations = new Invalidations(options.backend);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
 
@@ -96,13 +104,20 @@ export class EntryStore {
     const ttl = options.ttl === undefined ? settings.ttl : resolveTtl(options.ttl, limits, "ttl");
     const { json, bytes, totalItems, strictJson } = encodeValue(value, limits);
     const createdAt = Date.now();
+    const { toolName = null, tags = [] } = options;
     return {
       json,
       namespace,
       policy: options.policy ?? settings.policy,
       createdAt,
       expiresAt: ttl === null ? null : createdAt + ttl,
-      metadata: { toolName: options.toolName ?? null, totalItems, totalSize: bytes, strictJson },
+      metadata: {
+        toolName,
+        totalItems,
+        totalSize: bytes,
+        strictJson,
+        ...(tags.length > 0 ? { tags } : {}),
+      },
     };
   }
 
@@ -111,8 +126,7 @@ export class EntryStore {
    * server has taken over meanwhile.
    */
   async save(entry: Entry, name?: string, lease?: HeldLease): Promise<RefId> {
-    const refId = mintReference(this.#options.name);
-    const sealed = this.protection.seal(refId, entry);
+    const { refId, entry: sealed } = this.#sealed(entry, name);
     if (name === undefined) await this.backend.set(refId, sealed);
     else if (lease !== undefined) await lease.save(refId, sealed);
     else await this.#links.setLinked(refId, sealed, name);
@@ -125,6 +139,24 @@ export class EntryStore {
     await this.background.close(BACKGROUND_MS);
     this.leasedRuns?.close();
     await this.backend.close();
+  }
+
+  /** Stores entries, each as {@link EntryStore.save} does, in one round trip to each node that can batch. */
+  async saveMany(
+    entries: readonly { readonly entry: Entry; readonly name?: string | undefined }[],
+  ): Promise<RefId[]> {
+    const { backend } = this;
+    if (!hasBatches(backend) || !hasLinks(backend))
+      return Promise.all(entries.map(({ entry, name }) => this.save(entry, name)));
+    const sealed = entries.map(({ entry, name }) => this.#sealed(entry, name));
+    await backend.setMany(sealed);
+    return sealed.map(({ refId }) => refId);
+  }
+
+  #sealed(entry: Entry, name: string | undefined): NewEntry {
+    const refId = mintReference(this.#options.name);
+    const noted = name === undefined ? entry : withLink(entry, name);
+    return { refId, entry: this.protection.seal(refId, noted), name };
   }
 
   /** What an actor may do, in the course of one operation. */
@@ -173,6 +205,37 @@ export class EntryStore {
     const entry = await this.find(refId, questions, operation);
     if (entry === undefined) throw new ReferenceUnavailableError();
     return entry;
+  }
+
+  /** Like {@link EntryStore.find} of each, in order, in a few round trips; with why an entry cannot be read. */
+  async findMany(
+    refIds: readonly string[],
+    questions: Questions,
+    operation: Operation,
+  ): Promise<readonly Outcome[]> {
+    const outcomes = await readMany(refIds, this.#batch(questions, operation));
+    for (const entry of outcomes) if (entry !== undefined && "json" in entry) currentUsage()?.add(entry);
+    return outcomes;
+  }
+
+  /** Entries for the arguments of a call, which has then used them. */
+  sourceFor(questions: Questions, operation: Operation): EntrySource {
+    const fetch = (refId: RefId) => this.find(refId, questions, operation);
+    if (!hasBatches(this.backend) || !hasHeads(this.backend)) return { fetch };
+    const ahead = async (refIds: readonly RefId[], weigh: Weigh) => {
+      const take = await readAhead(refIds, this.#batch(questions, operation), weigh);
+      return async (refId: RefId) => {
+        const entry = await take(refId);
+        if (entry !== undefined) currentUsage()?.add(entry);
+        return entry;
+      };
+    };
+    return { fetch, ahead };
+  }
+
+  #batch(questions: Questions, operation: Operation): BatchReading {
+    const open = (refId: RefId, sealed: Entry) => this.protection.open(refId, sealed);
+    return { backend: this.backend, questions, operation, open };
   }
 
   /** Like {@link EntryStore.find}, for what is known of an entry without its value. Does not count as use. */
@@ -242,15 +305,8 @@ export class EntryStore {
     operation: Operation,
     how: "get" | "head" | "look",
   ): Promise<Seen | undefined> {
-    let head: Seen | undefined;
-    try {
-      if (isReference(refId)) head = await this.#see(refId, how);
-    } catch (error) {
-      // Whose an unreadable entry is cannot be told, so only the server itself learns that there is one.
-      if (questions.actor.type === "system" || !(error instanceof EntryUnreadableError)) throw error;
-    }
-    if (head === undefined) questions.record(operation, MISSING, null, refId);
-    return head !== undefined && (await questions.permits(operation, head, refId)) ? head : undefined;
+    const found = isReference(refId) ? await foundBy(this.#see(refId, how)) : undefined;
+    return admit(refId, found, { questions, operation });
   }
 
   async #see(refId: RefId, how: "get" | "head" | "look"): Promise<Seen | undefined> {
@@ -269,7 +325,9 @@ export class EntryStore {
     questions: Questions,
     operation: Operation,
   ): Promise<Entry | undefined> {
-    const sealed = isWhole(seen) ? seen : await this.#wholeOf(refId, seen, questions, operation);
+    const sealed = isWhole(seen)
+      ? seen
+      : await admitAgain(seen, await foundBy(this.backend.get(refId)), { questions, operation });
     const entry = sealed && this.protection.open(refId, sealed);
     if (sealed === undefined || entry === undefined) return undefined;
     currentUsage()?.add(entry);
@@ -277,37 +335,38 @@ export class EntryStore {
     return entry;
   }
 
-  /** What is read now may be another entry than the one that was asked about. */
-  async #wholeOf(
-    refId: string,
-    asked: EntryHead,
-    questions: Questions,
-    operation: Operation,
-  ): Promise<Entry | undefined> {
-    const entry = await this.backend.get(refId).catch(skipUnreadable);
-    if (entry === undefined || (entry.policy === asked.policy && entry.namespace === asked.namespace))
-      return entry;
-    return (await questions.wouldPermit(operation, entry)) ? entry : undefined;
-  }
-
   /** The reference that a name leads to, which may have ended meanwhile. */
   async follow(name: string): Promise<RefId | undefined> {
     return this.#links.getLink(name);
   }
 
-  /** To be called before one namespace, or all, is cleared: what began earlier is not found again afterwards. */
-  startGeneration(namespace?: string): void {
-    if (namespace !== undefined && this.#generations.size < MOST_NAMESPACES) {
-      this.#generations.set(namespace, (this.#generations.get(namespace) ?? 0) + 1);
-      return;
+  /**
+   * Removes the entries that bear a label, or those of them that may go, and the names that lead to them. At a cost
+   * that follows what is found, where the backend has an index.
+   */
+  async removeLabelled(label: Label, mayRemove: MayRemove | undefined): Promise<number> {
+    const { backend } = this;
+    if (hasLabels(backend)) return backend.removeLabelled(label, mayRemove);
+    let removed = 0;
+    for await (const [refId, head] of this.heads(label.kind === "namespace" ? label.name : undefined)) {
+      if (!bears(head, label) || (await mayRemove?.(refId, head)) === false) continue;
+      if (await backend.delete(refId)) removed++;
     }
-    this.#generations.clear();
-    this.#generation++;
+    return removed;
   }
 
-  /** Changes whenever this process clears the namespace. */
-  generationOf(namespace: string): string {
-    return `${this.#generation}.${this.#generations.get(namespace) ?? 0}`;
+  /**
+   * To be called before what bears one of these labels, or everything, is removed: what began earlier, on whatever
+   * server, is not found again afterwards.
+   * @throws {StoreError} when the other servers cannot be told.
+   */
+  startGeneration(labels?: readonly Label[]): Promise<void> {
+    return this.#invalidations.begin(labels);
+  }
+
+  /** Changes whenever something is invalidated, on whatever server, that the result of a call is to bear. */
+  generationOf(bearer: Bearer): number {
+    return this.#invalidations.generationOf(bearer);
   }
 
   /**
@@ -321,8 +380,6 @@ export class EntryStore {
   }
 }
 
-const MISSING = { permitted: false, reason: "missing" };
-
 /** A head, with the text of the value or what else was seen of the entry. */
 type Seen = EntryHead | Entry | (EntryHead & { readonly look: Look });
 
@@ -333,6 +390,11 @@ function isWhole(head: EntryHead): head is Entry {
 function skipUnreadable(error: unknown): undefined {
   if (error instanceof EntryUnreadableError) return undefined;
   throw error;
+}
+
+/** An entry that is found by a label is to take the name along that leads to it when it goes. */
+function withLink(entry: Entry, link: string): Entry {
+  return labelsOf(entry).length === 0 ? entry : { ...entry, metadata: { ...entry.metadata, link } };
 }
 
 /** Links for a backend that keeps none: known to this process only. */

@@ -8,14 +8,22 @@ import type { Usage } from "./access/usage.js";
 import { Administration } from "./administration/administration.js";
 import { type Answer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
+import type { Outcome } from "./batch-reading.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
 import { type CachedDecorator, makeDecorator } from "./decorate.js";
 import type { Duration } from "./duration.js";
-import type { EntryHead } from "./entry/entry.js";
+import type { Entry, EntryHead } from "./entry/entry.js";
+import { checkTags } from "./entry/labels.js";
 import { readValue } from "./entry/value.js";
 import { EntryStore } from "./entry-store.js";
-import { AdministratorsOnlyError, ConfigurationError, PermissionDeniedError } from "./errors.js";
+import {
+  AdministratorsOnlyError,
+  ConfigurationError,
+  PermissionDeniedError,
+  ReferenceUnavailableError,
+} from "./errors.js";
+import { type InvalidateTarget, labelsToInvalidate } from "./invalidate-target.js";
 import type { ShowableEntry } from "./large-entries.js";
 import type { Logger } from "./logger.js";
 import { keyName } from "./memo.js";
@@ -47,6 +55,15 @@ export interface SetOptions extends ActorOptions, OwnershipOptions {
   /** Milliseconds, text such as `"1h"`, or `null` for ever. Default: the namespace's. */
   readonly ttl?: Duration | null | undefined;
   readonly toolName?: string | undefined;
+  /** Texts by which the value is invalidated: at most 32 of at most 128 characters. Not encrypted in the store. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** One of several values to store; who stores is said once for all of them. */
+export interface NewValue extends Omit<SetOptions, "actor"> {
+  readonly value: unknown;
+  /** A key of the namespace that shall lead to it, as of {@link RefCache.set}. */
+  readonly key?: string | undefined;
 }
 
 /** Options of {@link RefCache.get}. */
@@ -118,17 +135,24 @@ export class RefCache {
    * {StoreError} when the store fails.
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<Reference> {
-    if (typeof key !== "string" || key === "")
-      throw new ConfigurationError("key", "must be a text that is not empty");
-    const { namespace: template = PUBLIC_NAMESPACE, actor: _, ttl, toolName, ...ownership } = options;
-    const actor = "actor" in options ? checkActor(options.actor, "actor") : (currentActor() ?? SYSTEM);
-    const whose = currentUsage()?.caller ?? actor;
-    const { namespace, policy: own } = this.#placement(template, ownership).of(whose);
-    const name = keyName(namespace, key);
-    await this.#checkWriting(this.#store.questionsOf(actor), namespace, name);
-    const policy = currentUsage()?.restrict(own) ?? own;
-    const entry = this.#store.make(value, { namespace, ttl, policy, toolName });
-    return this.#tell(await this.#store.save(entry, name), entry, this.#store.questionsOf(whose));
+    const { entry, name, teller } = await this.#prepare(value, checkKey(key), options, this.#storer(options));
+    return this.#tell(await this.#store.save(entry, name), entry, teller);
+  }
+
+  /**
+   * Stores several values, each as {@link RefCache.set} does, in one round trip to each node of the store; gives their
+   * references in order. All are checked before one is stored.
+   * @throws what `set` throws; where the store fails, some may be stored.
+   */
+  async setMany(values: readonly NewValue[], options: ActorOptions = {}): Promise<Reference[]> {
+    const actor = this.#storer(options);
+    const prepared = await Promise.all(
+      values.map(({ value, key, ...own }) =>
+        this.#prepare(value, key === undefined ? key : checkKey(key), own, actor),
+      ),
+    );
+    const refIds = await this.#store.saveMany(prepared);
+    return Promise.all(prepared.map(({ entry, teller }, n) => this.#tell(refIds[n] ?? "", entry, teller)));
   }
 
   /** The reference that a key of a namespace leads to, for those who may read or use it; else `undefined`. */
@@ -173,6 +197,30 @@ export class RefCache {
     return readValue(refId, entry) as T;
   }
 
+  /**
+   * Bounded answers for several references, in order: what `Promise.allSettled` gives for {@link RefCache.get} of each,
+   * in one round trip to each node of the store, or two for others than the server itself.
+   * @throws {StoreError} when the store fails.
+   */
+  async getMany<T = unknown>(
+    refIds: readonly RefId[],
+    options: GetOptions = {},
+  ): Promise<PromiseSettledResult<Answer<T>>[]> {
+    const { preview, maxSize } = options;
+    checkShape(previewOptions, { preview, maxSize });
+    return this.#readMany(refIds, options, "get", (refId, entry) =>
+      this.#show<T>(refId, this.#store.showable(entry), options),
+    );
+  }
+
+  /** The values of several references, in order; to {@link RefCache.resolve} what `getMany` is to `get`. */
+  async resolveMany<T = unknown>(
+    refIds: readonly RefId[],
+    options: ActorOptions = {},
+  ): Promise<PromiseSettledResult<T>[]> {
+    return this.#readMany(refIds, options, "resolve", (refId, entry) => readValue(refId, entry) as T);
+  }
+
   /** Removes an entry. Needs DELETE; tells whether there was one to remove. */
   async delete(refId: RefId, options: ActorOptions = {}): Promise<boolean> {
     const may = await this.#mayDoUnread("delete", refId, this.#questions(options));
@@ -191,14 +239,34 @@ export class RefCache {
     const questions = this.#questions(options);
     if (questions.actor.type === "system") {
       questions.record("clear", BY_SYSTEM, namespace ?? null);
-      this.#store.startGeneration(namespace);
+      await this.#startGeneration(namespace);
       return this.#store.backend.clear(namespace);
     }
     let removed = 0;
     for await (const [refId] of this.#permitted("clear", questions, namespace)) {
-      if (removed === 0) this.#store.startGeneration(namespace);
+      if (removed === 0) await this.#startGeneration(namespace);
       if (await this.#store.backend.delete(refId)) removed++;
     }
+    return removed;
+  }
+
+  /**
+   * Removes what the actor may delete of all that has a tag, or is in a namespace, or was made by a tool, with the
+   * names under which results are found again; tells how many entries. What calls return that are under way now, on
+   * whatever server, is not found again either. Of several tags, each counts. Its cost follows what is removed.
+   * @throws {ConfigurationError} unless exactly one of `tags`, `namespace` and `tool` is given; {StoreError}
+   * @example
+   * await cache.invalidate({ tags: ["customer:17"] }, { actor: SYSTEM });
+   */
+  async invalidate(target: InvalidateTarget, options: ActorOptions = {}): Promise<number> {
+    const labels = labelsToInvalidate(target);
+    const questions = this.#questions(options);
+    const isSystem = questions.actor.type === "system";
+    if (isSystem) questions.record("invalidate", BY_SYSTEM, target.namespace ?? null);
+    await this.#store.startGeneration(labels);
+    const mayRemove = isSystem ? undefined : this.#asking("invalidate", questions);
+    let removed = 0;
+    for (const label of labels) removed += await this.#store.removeLabelled(label, mayRemove);
     return removed;
   }
 
@@ -311,11 +379,21 @@ export class RefCache {
     questions: Questions,
     namespace?: string,
   ): AsyncGenerator<readonly [RefId, EntryHead], void> {
-    for await (const [refId, head] of this.#store.heads(namespace)) {
-      // What nobody named is not refused, nor on record, where it would bury what was.
-      if (!(await questions.wouldPermit(operation, head))) continue;
-      if (await questions.permits(operation, head, refId)) yield [refId, head];
-    }
+    const isPermitted = this.#asking(operation, questions);
+    for await (const [refId, head] of this.#store.heads(namespace))
+      if (await isPermitted(refId, head)) yield [refId, head];
+  }
+
+  /** What nobody named is not refused, nor on record, where it would bury what was. */
+  #asking(operation: Operation, questions: Questions) {
+    return async (refId: RefId, head: EntryHead): Promise<boolean> =>
+      (await questions.wouldPermit(operation, head)) && questions.permits(operation, head, refId);
+  }
+
+  #startGeneration(namespace: string | undefined): Promise<void> {
+    return this.#store.startGeneration(
+      namespace === undefined ? undefined : [{ kind: "namespace", name: namespace }],
+    );
   }
 
   /** An actor that was looked up and not found must not become the server itself, nor may nobody in particular. */
@@ -328,10 +406,46 @@ export class RefCache {
     );
   }
 
-  async #checkWriting(questions: Questions, namespace: string, name: string): Promise<void> {
+  #storer(options: ActorOptions): Actor {
+    return "actor" in options ? checkActor(options.actor, "actor") : (currentActor() ?? SYSTEM);
+  }
+
+  /** Makes an entry of a value, once it is known that it may be stored. */
+  async #prepare(
+    value: unknown,
+    key: string | undefined,
+    { namespace: template = PUBLIC_NAMESPACE, actor: _, ttl, toolName, tags, ...ownership }: SetOptions,
+    actor: Actor,
+  ): Promise<PreparedValue> {
+    const checked = tags && checkTags(tags);
+    const whose = currentUsage()?.caller ?? actor;
+    const { namespace, policy: own } = this.#placement(template, ownership).of(whose);
+    const name = key === undefined ? undefined : keyName(namespace, key);
+    await this.#checkWriting(this.#store.questionsOf(actor), namespace, name);
+    const policy = currentUsage()?.restrict(own) ?? own;
+    const entry = this.#store.make(value, { namespace, ttl, policy, toolName, tags: checked });
+    return { entry, name, teller: this.#store.questionsOf(whose) };
+  }
+
+  async #readMany<T>(
+    refIds: readonly RefId[],
+    options: ActorOptions,
+    operation: "get" | "resolve",
+    make: (refId: RefId, entry: Entry) => T | Promise<T>,
+  ): Promise<PromiseSettledResult<T>[]> {
+    const outcomes = await this.#store.findMany(refIds, this.#questions(options), operation);
+    const settle = async (outcome: Outcome, n: number) => {
+      if (outcome === undefined) throw new ReferenceUnavailableError();
+      if (outcome instanceof Error) throw outcome;
+      return make(refIds[n] ?? "", outcome);
+    };
+    return Promise.allSettled(outcomes.map(settle));
+  }
+
+  async #checkWriting(questions: Questions, namespace: string, name: string | undefined): Promise<void> {
     const { policy } = this.#store.settings(namespace);
     if (!(await questions.permits("set", { namespace, policy }))) throw new PermissionDeniedError();
-    if (questions.actor.type === "system") return;
+    if (questions.actor.type === "system" || name === undefined) return;
     const taken = await this.#store.follow(name);
     const former = taken === undefined ? undefined : await this.#store.peek(taken);
     if (former !== undefined && !(await questions.permits("update", former, taken)))
@@ -351,6 +465,18 @@ export class RefCache {
     const totalItems = head.policy.showShape === true ? head.metadata.totalItems : null;
     return { ...toReference(refId, head), totalItems, bytes: null };
   }
+}
+
+/** A value that may be stored, and to whom its reference is told. */
+interface PreparedValue {
+  readonly entry: Entry;
+  readonly name: string | undefined;
+  readonly teller: Questions;
+}
+
+function checkKey(key: string): string {
+  if (typeof key === "string" && key !== "") return key;
+  throw new ConfigurationError("key", "must be a text that is not empty");
 }
 
 const NO_ADMINISTRATOR = { permitted: false, reason: "no_administrator" };

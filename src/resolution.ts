@@ -1,4 +1,5 @@
-import type { Entry } from "./entry/entry.js";
+import type { Weigh } from "./batch-reading.js";
+import type { Entry, EntryHead } from "./entry/entry.js";
 import { isPlainObject } from "./entry/plain.js";
 import { readValue } from "./entry/value.js";
 import { LimitExceededError } from "./errors.js";
@@ -18,11 +19,18 @@ export interface ResolutionLimits {
 /** Gets the entry of a reference that the caller may use, or `undefined` when there is none for them. */
 export type FetchEntry = (refId: RefId) => Promise<Entry | undefined>;
 
+/** Where entries come from. */
+export interface EntrySource {
+  readonly fetch: FetchEntry;
+  /** Reads several ahead, for `fetch` to be replaced by what it gives. Absent where that is no faster. */
+  readonly ahead?: ((refIds: readonly RefId[], weigh: Weigh) => Promise<FetchEntry>) | undefined;
+}
+
 /**
  * Tells entries whose size the caller may not know. They have a bound of their own: weighed together with a value of
  * known size, they would tell theirs by when the bound is met.
  */
-export type IsHidden = (entry: Entry) => boolean;
+export type IsHidden = (head: EntryHead) => boolean;
 
 /** Arguments with their references replaced. */
 export interface Resolution {
@@ -48,13 +56,13 @@ export function mayHaveReference(args: unknown, limits: ResolutionLimits): boole
  */
 export async function resolveReferences(
   args: unknown,
-  fetch: FetchEntry,
+  source: EntrySource,
   limits: ResolutionLimits,
   isHidden: IsHidden = () => false,
 ): Promise<Resolution> {
   const found = countReferences(args, limits);
   if (found.size === 0) return { value: args, missing: [] };
-  const entries = await fetchAll(found, fetch, limits, isHidden);
+  const entries = await fetchAll(found, source, () => new Bounds(found, limits, isHidden));
   const missing = [...found.keys()].filter((refId) => !entries.has(refId));
   return { value: entries.size === 0 ? args : substitute(args, entries), missing };
 }
@@ -84,24 +92,49 @@ function membersOf(value: object): readonly unknown[] {
 /** One after the other, so that the bound on bytes is met before the store has sent all of them. */
 async function fetchAll(
   references: ReadonlyMap<RefId, number>,
-  fetch: FetchEntry,
-  limits: ResolutionLimits,
-  isHidden: IsHidden,
+  { fetch, ahead }: EntrySource,
+  bounds: () => Bounds,
 ): Promise<Map<RefId, Entry>> {
+  const weigh = (heads: ReadonlyMap<RefId, EntryHead>) => {
+    const known = bounds();
+    for (const [refId, head] of heads) known.add(refId, head, head.metadata.totalSize ?? 0);
+  };
+  const isBatch = ahead !== undefined && references.size > 1;
+  const take = isBatch ? await ahead([...references.keys()], weigh) : fetch;
   const entries = new Map<RefId, Entry>();
-  const bytes = { seen: 0, hidden: 0 };
-  let total = 0;
-  for (const [refId, occurrences] of references) {
-    const entry = await fetch(refId);
+  const taken = bounds();
+  for (const refId of references.keys()) {
+    const entry = await take(refId);
     if (entry === undefined) continue;
-    total += occurrences;
-    if (total > limits.maxReferences) throw tooMany(limits.maxReferences);
-    const kind = isHidden(entry) ? "hidden" : "seen";
-    bytes[kind] += occurrences * Math.max(entry.metadata.totalSize ?? 0, entry.json.length);
-    if (bytes[kind] > limits.maxResolvedBytes) throw tooLarge(limits);
+    taken.add(refId, entry, Math.max(entry.metadata.totalSize ?? 0, entry.json.length));
     entries.set(refId, entry);
   }
   return entries;
+}
+
+/** Counts what a call uses, each place of a reference. */
+class Bounds {
+  readonly #references: ReadonlyMap<RefId, number>;
+  readonly #limits: ResolutionLimits;
+  readonly #isHidden: IsHidden;
+  readonly #bytes = { seen: 0, hidden: 0 };
+  #total = 0;
+
+  constructor(references: ReadonlyMap<RefId, number>, limits: ResolutionLimits, isHidden: IsHidden) {
+    this.#references = references;
+    this.#limits = limits;
+    this.#isHidden = isHidden;
+  }
+
+  /** @throws {LimitExceededError} when that is too much. */
+  add(refId: RefId, head: EntryHead, bytes: number): void {
+    const occurrences = this.#references.get(refId) ?? 0;
+    this.#total += occurrences;
+    if (this.#total > this.#limits.maxReferences) throw tooMany(this.#limits.maxReferences);
+    const kind = this.#isHidden(head) ? "hidden" : "seen";
+    this.#bytes[kind] += occurrences * bytes;
+    if (this.#bytes[kind] > this.#limits.maxResolvedBytes) throw tooLarge(this.#limits);
+  }
 }
 
 /** Each place gets a copy of its own, so that a tool may change what it was given. */

@@ -11,7 +11,8 @@ const stored: Readonly<Record<string, Entry>> = {
   [TWO]: entry({ value: "two" }),
 };
 const fetch: FetchEntry = async (refId) => stored[refId];
-const resolve = (args: unknown, limits = LIMITS, from = fetch) => resolveReferences(args, from, limits);
+const resolve = (args: unknown, limits = LIMITS, from = fetch) =>
+  resolveReferences(args, { fetch: from }, limits);
 const textOf = (length: number) => entry({ value: "x".repeat(length - 2) });
 
 describe("references in arguments", () => {

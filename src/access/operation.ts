@@ -19,6 +19,7 @@ export const REQUIRED = {
   update: [UPDATE],
   delete: [DELETE],
   clear: [DELETE],
+  invalidate: [DELETE],
 } as const satisfies Record<string, readonly Permissions[]>;
 
 /** See {@link REQUIRED}. */

@@ -132,7 +132,7 @@ export class Administration<ShowOptions> {
     if (typeof namespace !== "string" || namespace === "")
       throw new ConfigurationError("namespace", "must be named; everything is not cleared in this way");
     this.#record("clear", namespace);
-    this.#store.startGeneration(namespace);
+    await this.#store.startGeneration([{ kind: "namespace", name: namespace }]);
     return this.#store.backend.clear(namespace);
   }
 

@@ -15,5 +15,6 @@ test("each operation takes the permission that its name says, any one of those l
     update: [4],
     delete: [8],
     clear: [8],
+    invalidate: [8],
   });
 });
