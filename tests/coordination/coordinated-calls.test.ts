@@ -107,6 +107,7 @@ describe("equal calls on several servers", () => {
     open("made");
     expect(await first).toMatchObject({ value: "made" });
     expect(await second).toEqual(await first);
+    expect(one.backend.calls).toContain("publish");
   });
 
   test("run at the next one, when the first one fails; its error is its own", async () => {
@@ -297,6 +298,19 @@ describe("a store that fails", () => {
     backend.failing.add("getLink");
     expect(await tool(cache, async () => 1)({})).toMatchObject({ value: 1 });
     expect(backend.calls).not.toContain("acquireLease");
+  });
+
+  test("to keep what was made, too: who waited for it runs", async () => {
+    const [one, two] = pair();
+    const { run, hasBegun, open } = gate();
+    const first = tool(one.cache, run)({});
+    await hasBegun;
+    two.backend.get = async () => undefined; // as if it were evicted at once
+    const second = tool(two.cache, async () => "made again")({});
+    await sleep(50);
+    open("evicted");
+    await first;
+    expect(await second).toMatchObject({ value: "made again" });
   });
 
   test("a name that leads to nothing is made anew, by one", async () => {
