@@ -77,7 +77,7 @@ export interface RangeStore {
     refId: string,
     ranges: readonly ByteRange[],
     textAt: number,
-  ): Promise<readonly Buffer[] | undefined>;
+  ): Promise<readonly Uint8Array[] | undefined>;
 }
 
 /** What servers on one store tell each other: names, which are digests or tags, and never a value. */

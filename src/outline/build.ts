@@ -59,7 +59,7 @@ function* characterCounts(segments: readonly Buffer[]): Generator<void, number[]
 }
 
 /** UTF-16 code units that begin in some bytes of UTF-8. */
-export function countCharacters(bytes: Buffer): number {
+export function countCharacters(bytes: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;

@@ -6,6 +6,7 @@ import { RemoteNode } from "./remote-node.js";
 import { RemoteString } from "./remote-string.js";
 import { partStarts } from "./split.js";
 import type { ByteRange, LargeText } from "./text.js";
+import { textOf } from "./utf8.js";
 
 /** Some parts of a large value that follow each other. */
 export interface Run {
@@ -38,14 +39,14 @@ export class LargeValue {
   }
 
   /** Reads bytes of the text. */
-  read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
+  read(ranges: readonly ByteRange[]): Promise<readonly Uint8Array[]> {
     return this.#text.read(ranges);
   }
 
   /** The whole text. */
   async whole(): Promise<string> {
     const [bytes] = await this.#text.read([{ from: 0, to: this.outline.bytes }]);
-    return String(bytes);
+    return textOf(bytes ?? NOTHING);
   }
 
   /** Its approximate size, in units of a measure. */
@@ -53,7 +54,11 @@ export class LargeValue {
     const { bytes, characters, tokens } = this.outline;
     if (isExact(measure)) return measure.unit === "tokens" ? tokens : characters;
     const samples = await this.#text.read(sampleRanges(bytes));
-    return scaledSize(measure, samples.map(String), characters);
+    return scaledSize(
+      measure,
+      samples.map((bytes) => textOf(bytes)),
+      characters,
+    );
   }
 
   /** The value of a JSON text that is part of this one. Throws `SyntaxError` where the store gave something else. */
@@ -84,13 +89,13 @@ export class LargeValue {
     const first = wanted[0];
     if (first === undefined) return { text: "", from: firstPart, to: firstPart };
     const next = starts[starts.indexOf(first) + wanted.length];
-    const text = bytes.toString("utf8", first.at, next?.at ?? bytes.length);
+    const text = textOf(bytes, first.at, next?.at);
     const to = next?.part ?? endOfBlocks(root, range.to);
     return { text: root.kind === "characters" ? text : text.replace(/,\s*$/, ""), from: first.part, to };
   }
 }
 
-const NOTHING = Buffer.alloc(0);
+const NOTHING = new Uint8Array();
 
 /** Whole blocks that follow each other. */
 interface Blocks {

@@ -1,6 +1,7 @@
 import { PartsMissing, RemoteText } from "../preview/remote.js";
 import type { LargeValue } from "./large-value.js";
 import { lastNotAbove, type OutlineNode } from "./outline.js";
+import { textOf } from "./utf8.js";
 
 /** A large text, of which a preview sees the beginning. */
 export class RemoteString extends RemoteText {
@@ -27,6 +28,6 @@ export class RemoteString extends RemoteText {
     const { start, end, blockStarts, blockParts } = this.#node;
     const behind = lastNotAbove(blockParts, characters) + 1;
     const [bytes] = await this.#value.read([{ from: start, to: blockStarts[behind] ?? end }]);
-    this.#beginning = this.#value.parse(`"${bytes}"`) as string;
+    this.#beginning = this.#value.parse(`"${textOf(bytes ?? new Uint8Array())}"`) as string;
   }
 }

@@ -1,4 +1,5 @@
 import type { Grain, OutlineNode } from "./outline.js";
+import { textOf } from "./utf8.js";
 
 /** Blocks between two places where the work may be interrupted. */
 const BLOCKS_PER_TURN = 8;
@@ -82,7 +83,7 @@ class CharacterWalk {
 }
 
 /** Bytes of a character or escape inside a JSON string; of two, where they are the halves of a surrogate pair. */
-export function bytesOfCharacter(text: Buffer, at: number): number {
+export function bytesOfCharacter(text: Uint8Array, at: number): number {
   const byte = text[at] ?? 0;
   if (byte === 0x5c) return bytesOfEscape(text, at);
   if (byte < 0xc0) return 1;
@@ -95,11 +96,11 @@ export function unitsOfCharacter(bytes: number): number {
   return bytes === 4 || bytes === 12 ? 2 : 1;
 }
 
-function bytesOfEscape(text: Buffer, at: number): number {
+function bytesOfEscape(text: Uint8Array, at: number): number {
   if (text[at + 1] !== 0x75) return 2;
   return isEscapeOf(text, at, /^\\ud[89ab]/i) && isEscapeOf(text, at + 6, /^\\ud[c-f]/i) ? 12 : 6;
 }
 
-function isEscapeOf(text: Buffer, at: number, half: RegExp): boolean {
-  return half.test(text.toString("latin1", at, at + 4));
+function isEscapeOf(text: Uint8Array, at: number, half: RegExp): boolean {
+  return half.test(textOf(text, at, at + 4));
 }

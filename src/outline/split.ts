@@ -10,11 +10,11 @@ export interface PartStart {
 }
 
 /** The parts that begin in the bytes of whole blocks, the first of which begins with part `first`. */
-export function partStarts(kind: OutlineNode["kind"], bytes: Buffer, first: number): PartStart[] {
+export function partStarts(kind: OutlineNode["kind"], bytes: Uint8Array, first: number): PartStart[] {
   return kind === "characters" ? characterStarts(bytes, first) : separatedStarts(bytes, first);
 }
 
-function separatedStarts(bytes: Buffer, first: number): PartStart[] {
+function separatedStarts(bytes: Uint8Array, first: number): PartStart[] {
   const starts: PartStart[] = bytes.length === 0 ? [] : [{ at: 0, part: first }];
   let level = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -28,7 +28,7 @@ function separatedStarts(bytes: Buffer, first: number): PartStart[] {
   return starts;
 }
 
-function characterStarts(bytes: Buffer, first: number): PartStart[] {
+function characterStarts(bytes: Uint8Array, first: number): PartStart[] {
   const starts: PartStart[] = [];
   let part = first;
   for (let at = 0; at < bytes.length; ) {

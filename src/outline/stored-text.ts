@@ -6,7 +6,7 @@ import type { ByteRange, LargeText } from "./text.js";
 export class TextChangedError extends Error {}
 
 /** Reads ranges of a stored text; `undefined` when there is none any more. */
-export type ReadRanges = (ranges: readonly ByteRange[]) => Promise<readonly Buffer[] | undefined>;
+export type ReadRanges = (ranges: readonly ByteRange[]) => Promise<readonly Uint8Array[] | undefined>;
 
 /** A text in the store. It is read by whole segments, whose checksums tell whether it is still the same. */
 export class StoredText implements LargeText {
@@ -22,7 +22,7 @@ export class StoredText implements LargeText {
    * See {@link LargeText.read}. One round trip.
    * @throws {TextChangedError}
    */
-  async read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
+  async read(ranges: readonly ByteRange[]): Promise<readonly Uint8Array[]> {
     const spans = joined(ranges.map((range) => this.#aligned(range)));
     const found = await this.#read(spans);
     if (found === undefined) throw new TextChangedError();
@@ -39,7 +39,7 @@ export class StoredText implements LargeText {
     return { from: from - (from % SEGMENT_BYTES), to: Math.min(end, this.#outline.bytes) };
   }
 
-  #check({ from, to }: ByteRange, bytes: Buffer = NOTHING): void {
+  #check({ from, to }: ByteRange, bytes: Uint8Array = NOTHING): void {
     if (bytes.length !== to - from) throw new TextChangedError();
     for (let at = from; at < to; at += SEGMENT_BYTES) {
       const segment = bytes.subarray(at - from, at - from + SEGMENT_BYTES);
@@ -48,7 +48,7 @@ export class StoredText implements LargeText {
   }
 }
 
-const NOTHING: Buffer = Buffer.alloc(0);
+const NOTHING = new Uint8Array();
 
 /** Ranges in ascending order, those that touch made one. */
 function joined(ranges: readonly ByteRange[]): ByteRange[] {

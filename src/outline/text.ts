@@ -7,19 +7,19 @@ export interface ByteRange {
 /** A JSON text in UTF-8 of which parts can be read. */
 export interface LargeText {
   /** The bytes of each range, in order. */
-  read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]>;
+  read(ranges: readonly ByteRange[]): Promise<readonly Uint8Array[]>;
 }
 
 /** A text that is at hand. */
 export class HeldText implements LargeText {
-  readonly #text: Buffer;
+  readonly #text: Uint8Array;
 
-  constructor(text: Buffer) {
+  constructor(text: Uint8Array) {
     this.#text = text;
   }
 
   /** See {@link LargeText.read}. */
-  async read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
+  async read(ranges: readonly ByteRange[]): Promise<readonly Uint8Array[]> {
     return ranges.map(({ from, to }) => this.#text.subarray(from, to));
   }
 }

@@ -27,7 +27,7 @@ export function isBlank(byte: number | undefined): boolean {
 const SHORT = 64;
 
 /** Where the string that begins at an offset ends, behind its quote; the end of the text where it does not. */
-export function endOfString(text: Buffer, start: number): number {
+export function endOfString(text: Uint8Array, start: number): number {
   const far = Math.min(text.length, start + SHORT);
   let at = start + 1;
   for (; at < far; at++) {
@@ -38,13 +38,13 @@ export function endOfString(text: Buffer, start: number): number {
   return endOfLongString(text, start, at);
 }
 
-function endOfLongString(text: Buffer, start: number, from: number): number {
+function endOfLongString(text: Uint8Array, start: number, from: number): number {
   let quote = text.indexOf(0x22, from);
   while (quote !== -1 && isEscaped(text, quote, start)) quote = text.indexOf(0x22, quote + 1);
   return quote === -1 ? text.length : quote + 1;
 }
 
-function isEscaped(text: Buffer, at: number, start: number): boolean {
+function isEscaped(text: Uint8Array, at: number, start: number): boolean {
   let before = at - 1;
   while (before > start && text[before] === BACKSLASH) before--;
   return (at - 1 - before) % 2 === 1;

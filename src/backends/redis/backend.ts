@@ -247,7 +247,7 @@ export class RedisBackend
     refId: string,
     ranges: readonly ByteRange[],
     textAt: number,
-  ): Promise<readonly Buffer[] | undefined> {
+  ): Promise<readonly Uint8Array[] | undefined> {
     return readRanges(this.#connection, refId, ranges, textAt);
   }
 

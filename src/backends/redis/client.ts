@@ -4,7 +4,7 @@ import type { RedisAddress } from "./address.js";
 import type { ClusterSettings, CommonSettings, SentinelSettings, ServerSettings } from "./options.js";
 
 /** What may be an argument of a command. */
-export type RedisArgument = string | number | Buffer;
+export type RedisArgument = string | number | Uint8Array;
 
 /** What a client of one server and one of a cluster have in common. */
 export interface Connectable {

@@ -196,7 +196,7 @@ export class SqliteBackend
   }
 
   /** See {@link RangeStore.readRanges}. */
-  readRanges(refId: string, wanted: readonly ByteRange[]): Promise<readonly Buffer[] | undefined> {
+  readRanges(refId: string, wanted: readonly ByteRange[]): Promise<readonly Uint8Array[] | undefined> {
     return this.#run(({ ranges }) => wanted.map((range) => readRange(ranges, refId, range)));
   }
 
