@@ -128,6 +128,7 @@ describeRedisServer("round trips to Redis", () => {
     const cache = new RefCache({ name: "test", backend });
     onTestFinished(() => cache.close());
     await backend.exists(reference(0));
+    trips.length = 0;
     const stored = await cache.setMany(Array.from({ length: 20 }, (_, n) => ({ value: n, key: `${n}` })));
     const refIds = stored.map(({ refId }) => refId);
     return { cache, backend, trips, refIds };
@@ -135,7 +136,7 @@ describeRedisServer("round trips to Redis", () => {
 
   test("one to store twenty values with their keys", async () => {
     const { trips } = await counted();
-    expect(trips.slice(1)).toHaveLength(1);
+    expect(trips).toHaveLength(1);
   });
 
   test("one to read twenty for the server, two for others", async () => {
