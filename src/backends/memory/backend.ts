@@ -1,13 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { LRUCache } from "lru-cache";
-import type { Policy } from "../../access/policy.js";
-import {
-  type Entry,
-  type EntryHead,
-  type EntryMetadata,
-  isExpired,
-  storedSizeOf,
-} from "../../entry/entry.js";
+import type { Entry, EntryHead } from "../../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
 import type {
   CacheBackend,
@@ -21,12 +13,14 @@ import type {
   ReplaceStore,
 } from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
+import { NONE } from "./chain.js";
 import { MemoryChannel } from "./channel.js";
 import { MemoryLeases } from "./leases.js";
+import { bytesOf, EntryTable } from "./table.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
-  /** Entries kept before the least recently used goes; links have a bound of the same number. Default 10,000. */
+  /** Entries kept before the least recently used goes, with the names that lead to it. Default 10,000. */
   readonly maxEntries?: number;
   /**
    * Bytes kept before the least recently used goes; default 256 MiB. Counted is what the texts take at most:
@@ -37,48 +31,31 @@ export interface MemoryBackendOptions {
   readonly sweepInterval?: number;
 }
 
-/** What a head takes: two small objects, the key and the bookkeeping. */
-const HEAD_BYTES = 512;
-/** Entries looked at before other work gets its turn; some two milliseconds. */
-const ENTRIES_PER_TURN = 10_000;
-
-interface Link {
-  readonly refId: string;
-  readonly expiresAt: number | null;
-}
+/** Slots looked at before other work gets its turn; some two milliseconds. */
+const SLOTS_PER_TURN = 10_000;
 
 /**
  * Entries in the memory of this process, bounded in number and bytes; the least recently used go first.
- * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
+ * Values are texts, and heads are the reader's own or frozen, so a reader cannot change what the next one gets.
  */
 export class MemoryBackend
   implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore, LeaseStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = false;
+  readonly #maxEntries: number;
   readonly #maxBytes: number;
-  readonly #entries: LRUCache<string, Entry>;
-  readonly #links: LRUCache<string, Link>;
-  /** References by namespace: unlike the LRU, a Set can be walked while it changes. */
-  readonly #namespaces = new Map<string, Set<string>>();
+  readonly #sweeper: NodeJS.Timeout;
   readonly #channel = new MemoryChannel();
   readonly #leases = new MemoryLeases();
-  readonly #sweeper: NodeJS.Timeout;
-  #unswept: Iterator<string> | undefined;
+  #table = new EntryTable();
+  #sweptTo = 1;
   #closed = false;
 
   /** @throws {ConfigurationError} when an option is not a positive integer. */
   constructor(options: MemoryBackendOptions = {}) {
-    const max = checkInteger("maxEntries", options.maxEntries ?? 10_000);
+    this.#maxEntries = checkInteger("maxEntries", options.maxEntries ?? 10_000);
     this.#maxBytes = checkInteger("maxBytes", options.maxBytes ?? 256 * 1024 * 1024);
-    this.#entries = new LRUCache({
-      max,
-      maxSize: this.#maxBytes,
-      sizeCalculation: bytesOf,
-      noDisposeOnSet: true,
-      dispose: (entry, refId) => this.#forget(refId, entry),
-    });
-    this.#links = new LRUCache({ max });
     const interval = checkInteger("sweepInterval", options.sweepInterval ?? 1000, 1, LONGEST_TIMER);
     this.#sweeper = setInterval(() => this.#sweep(), interval).unref();
   }
@@ -86,7 +63,10 @@ export class MemoryBackend
   /** See {@link CacheBackend.get}. */
   async get(refId: string): Promise<Entry | undefined> {
     this.#assertOpen();
-    return this.#live(refId, this.#entries.get(refId));
+    const slot = this.#find(refId);
+    if (slot === NONE) return undefined;
+    this.#table.touch(slot);
+    return this.#table.entryAt(slot);
   }
 
   /**
@@ -94,22 +74,15 @@ export class MemoryBackend
    * @throws {StoreFullError} when the entry alone is larger than `maxBytes`; what was stored stays.
    */
   async set(refId: string, entry: Entry): Promise<void> {
-    this.#assertOpen();
-    if (bytesOf(entry) > this.#maxBytes) {
-      throw new StoreFullError(
-        `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
-      );
-    }
-    const replaced = this.#entries.peek(refId);
-    if (replaced !== undefined && replaced.namespace !== entry.namespace) this.#forget(refId, replaced);
-    this.#entries.set(refId, frozenCopy(entry));
-    this.#referencesOf(entry.namespace).add(refId);
+    this.#put(refId, entry);
   }
 
   /** See {@link CacheBackend.delete}. */
   async delete(refId: string): Promise<boolean> {
     this.#assertOpen();
-    return this.#remove(refId);
+    const slot = this.#find(refId);
+    if (slot !== NONE) this.#drop(slot);
+    return slot !== NONE;
   }
 
   /** See {@link CacheBackend.exists}. */
@@ -122,10 +95,15 @@ export class MemoryBackend
     this.#assertOpen();
     let cleared = 0;
     if (namespace === undefined) {
-      this.#links.clear();
+      this.#table.names.clear();
       this.#leases.clear();
     }
-    for await (const refId of this.#walk(namespace)) if (this.#remove(refId)) cleared++;
+    for await (const refId of this.#walk(namespace)) {
+      const slot = this.#find(refId, namespace);
+      if (slot === NONE) continue;
+      this.#drop(slot);
+      cleared++;
+    }
     return cleared;
   }
 
@@ -137,39 +115,39 @@ export class MemoryBackend
   /** See {@link HeadStore.head}. Does not count as use. */
   async head(refId: string): Promise<EntryHead | undefined> {
     this.#assertOpen();
-    const entry = this.#live(refId, this.#entries.peek(refId));
-    return entry && headOf(entry);
+    const slot = this.#find(refId);
+    return slot === NONE ? undefined : this.#table.headAt(slot);
   }
 
   /** See {@link HeadStore.heads}. */
   async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
     this.#assertOpen();
     for await (const refId of this.#walk(namespace)) {
-      const entry = this.#live(refId, this.#entries.peek(refId));
-      if (entry !== undefined) yield [refId, headOf(entry)];
+      const slot = this.#find(refId, namespace);
+      const head = slot === NONE ? undefined : this.#table.headAt(slot);
+      if (head !== undefined) yield [refId, head];
     }
   }
 
   /** See {@link LinkStore.getLink}. */
   async getLink(name: string): Promise<string | undefined> {
     this.#assertOpen();
-    const link = this.#links.get(name);
-    if (link === undefined || !isExpired(link, Date.now())) return link?.refId;
-    this.#links.delete(name);
-    return undefined;
+    const slot = this.#table.names.find(name);
+    return slot !== undefined && this.#isLive(slot) ? this.#table.referenceAt(slot) : undefined;
   }
 
   /** See {@link LinkStore.setLinked}. Throws as `set` does. */
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     await this.set(refId, entry);
-    this.#links.set(name, { refId, expiresAt: entry.expiresAt });
+    const slot = this.#table.find(refId);
+    if (slot !== NONE) this.#table.names.set(name, slot);
   }
 
   /** See {@link ReplaceStore.replace}. Throws as `set` does. */
   async replace(refId: string, entry: Entry): Promise<boolean> {
     this.#assertOpen();
-    const isLive = this.#live(refId, this.#entries.peek(refId)) !== undefined;
-    if (isLive) await this.set(refId, entry); // begins at once, so that no deletion comes in between
+    const isLive = this.#find(refId) !== NONE;
+    if (isLive) this.#put(refId, entry);
     return isLive;
   }
 
@@ -216,116 +194,67 @@ export class MemoryBackend
     this.#channel.close();
     this.#leases.clear();
     clearInterval(this.#sweeper);
-    this.#entries.clear();
-    this.#links.clear();
-    this.#namespaces.clear();
+    this.#table = new EntryTable();
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new StoreUnavailableError("The memory store is closed. Make a new backend.");
   }
 
-  /** The entry if it is live; an expired one is removed on the way. */
-  #live(refId: string, entry: Entry | undefined): Entry | undefined {
-    if (entry === undefined || !isExpired(entry, Date.now())) return entry;
-    this.#entries.delete(refId);
-    return undefined;
+  /** Stores an entry and makes room for it; tells its slot. */
+  #put(refId: string, entry: Entry): number {
+    this.#assertOpen();
+    if (bytesOf(entry) > this.#maxBytes) {
+      throw new StoreFullError(
+        `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
+      );
+    }
+    const table = this.#table;
+    const slot = table.put(refId, entry);
+    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) table.remove(table.oldest);
+    return slot;
   }
 
-  /** Removes an entry; tells whether it was live. */
-  #remove(refId: string): boolean {
-    const entry = this.#live(refId, this.#entries.peek(refId));
-    return entry !== undefined && this.#entries.delete(refId);
+  /** The slot of a live entry, of this namespace where one is named, else `NONE`. An expired one is removed on the way. */
+  #find(refId: string, namespace?: string): number {
+    const slot = this.#table.find(refId);
+    if (slot === NONE || !this.#isLive(slot)) return NONE;
+    return namespace === undefined || this.#table.namespaceAt(slot) === namespace ? slot : NONE;
   }
 
-  #referencesOf(namespace: string): Set<string> {
-    const known = this.#namespaces.get(namespace);
-    if (known !== undefined) return known;
-    const references = new Set<string>();
-    this.#namespaces.set(namespace, references);
-    return references;
+  /** Tells whether what is in a slot in use is live; an expired entry is removed on the way. */
+  #isLive(slot: number): boolean {
+    const isLive = !this.#table.isExpired(slot, Date.now());
+    if (!isLive) this.#drop(slot);
+    return isLive;
   }
 
-  /** Takes an entry that was deleted, evicted or moved to another namespace out of the index. */
-  #forget(refId: string, { namespace }: Entry): void {
-    const references = this.#namespaces.get(namespace);
-    references?.delete(refId);
-    if (references?.size === 0) this.#namespaces.delete(namespace);
+  /** Removes what is in a slot. What a large table leaves behind when it is empty is given back. */
+  #drop(slot: number): void {
+    this.#table.remove(slot);
+    if (this.#table.size === 0 && this.#table.end > SLOTS_PER_TURN) this.#table = new EntryTable();
   }
 
-  /** References of a namespace or of all, pausing for other work. Ends even if writers add as fast as it reads. */
+  /**
+   * References of a namespace or of all, pausing for other work; some may have gone when they are looked at. What is there
+   * throughout is met once. Ends even if writers add as fast as it reads.
+   */
   async *#walk(namespace?: string): AsyncGenerator<string> {
-    const sets = namespace === undefined ? [...this.#namespaces.values()] : [this.#namespaces.get(namespace)];
-    let visited = 0;
-    for (const references of sets) {
-      let left = references?.size ?? 0;
-      for (const refId of references ?? []) {
-        if (left-- === 0) break;
-        yield refId;
-        if (++visited % ENTRIES_PER_TURN === 0) await nextTurn();
-        this.#assertOpen();
-      }
+    const slots = namespace === undefined ? undefined : this.#table.slotsOf(namespace);
+    const end = slots?.length ?? this.#table.end;
+    for (let n = 0; n < end; n++) {
+      const refId = this.#table.referenceAt(slots?.[n] ?? n);
+      if (refId !== "") yield refId;
+      if ((n + 1) % SLOTS_PER_TURN === 0) await nextTurn();
+      this.#assertOpen();
     }
   }
 
   #sweep(): void {
-    this.#unswept ??= this.#allReferences();
-    for (let looked = 0; looked < ENTRIES_PER_TURN; looked++) {
-      const { value: refId, done } = this.#unswept.next();
-      if (done) {
-        this.#unswept = undefined;
-        return;
-      }
-      this.#live(refId, this.#entries.peek(refId));
+    const from = this.#sweptTo < this.#table.end ? this.#sweptTo : 1;
+    this.#sweptTo = Math.min(from + SLOTS_PER_TURN, this.#table.end);
+    for (let slot = from; slot < this.#sweptTo; slot++) {
+      if (this.#table.referenceAt(slot) !== "") this.#isLive(slot);
     }
   }
-
-  *#allReferences(): Generator<string, undefined> {
-    for (const references of this.#namespaces.values()) yield* references;
-  }
-}
-
-function bytesOf({ json, metadata }: Entry): number {
-  return HEAD_BYTES + (storedSizeOf(metadata) === json.length ? json.length : 2 * json.length);
-}
-
-function headOf({ json: _, ...head }: Entry): EntryHead {
-  return head;
-}
-
-function frozenCopy(entry: Entry): Entry {
-  return Object.freeze({
-    json: entry.json,
-    namespace: entry.namespace,
-    policy: frozenPolicy(entry.policy),
-    createdAt: entry.createdAt,
-    expiresAt: entry.expiresAt,
-    metadata: frozenMetadata(entry.metadata),
-  });
-}
-
-function frozenPolicy(policy: Policy): Policy {
-  const { allowedActors, deniedActors } = policy;
-  if (Object.isFrozen(policy) && allowedActors === null && deniedActors === null) return policy;
-  return Object.freeze({
-    ...policy,
-    allowedActors: allowedActors && Object.freeze([...allowedActors]),
-    deniedActors: deniedActors && Object.freeze([...deniedActors]),
-  });
-}
-
-function frozenMetadata(metadata: EntryMetadata): EntryMetadata {
-  const { atRest, other } = metadata;
-  return Object.freeze({
-    ...metadata,
-    ...(atRest && { atRest: Object.freeze({ ...atRest }) }),
-    ...(other && { other: deepFreeze(structuredClone(other)) }),
-  });
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.values(Object.freeze(value)).forEach(deepFreeze);
-  }
-  return value;
 }
