@@ -3,14 +3,18 @@ import type { Entry, EntryHead } from "../../entry/entry.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
 import type {
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  Eviction,
+  EvictionSource,
   HeadStore,
   Lease,
   LeaseStore,
   LinkStore,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
 import { NONE } from "./chain.js";
@@ -39,7 +43,15 @@ const SLOTS_PER_TURN = 10_000;
  * Values are texts, and heads are the reader's own or frozen, so a reader cannot change what the next one gets.
  */
 export class MemoryBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    ChannelStore,
+    LeaseStore,
+    EvictionSource,
+    CapacitySource
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = false;
@@ -48,6 +60,7 @@ export class MemoryBackend
   readonly #sweeper: NodeJS.Timeout;
   readonly #channel = new MemoryChannel();
   readonly #leases = new MemoryLeases();
+  readonly #onEviction = new Set<(eviction: Eviction) => void>();
   #table = new EntryTable();
   #sweptTo = 1;
   #closed = false;
@@ -74,7 +87,15 @@ export class MemoryBackend
    * @throws {StoreFullError} when the entry alone is larger than `maxBytes`; what was stored stays.
    */
   async set(refId: string, entry: Entry): Promise<void> {
-    this.#put(refId, entry);
+    this.#assertOpen();
+    if (bytesOf(entry) > this.#maxBytes) {
+      throw new StoreFullError(
+        `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
+      );
+    }
+    const table = this.#table;
+    table.put(refId, entry);
+    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) this.#evict(table.oldest);
   }
 
   /** See {@link CacheBackend.delete}. */
@@ -147,7 +168,7 @@ export class MemoryBackend
   async replace(refId: string, entry: Entry): Promise<boolean> {
     this.#assertOpen();
     const isLive = this.#find(refId) !== NONE;
-    if (isLive) this.#put(refId, entry);
+    if (isLive) await this.set(refId, entry); // begins at once, so that no deletion comes in between
     return isLive;
   }
 
@@ -188,6 +209,20 @@ export class MemoryBackend
     return isNewest;
   }
 
+  /** See {@link EvictionSource.onEviction}. */
+  onEviction(listener: (eviction: Eviction) => void): () => void {
+    const own = (eviction: Eviction) => listener(eviction); // one may listen twice
+    this.#onEviction.add(own);
+    return () => this.#onEviction.delete(own);
+  }
+
+  /** See {@link CapacitySource.capacity}. Bytes are counted as `maxBytes` counts them. */
+  async capacity(): Promise<StoreCapacity> {
+    this.#assertOpen();
+    const { size: entries, bytes } = this.#table;
+    return { entries, maxEntries: this.#maxEntries, bytes, maxBytes: this.#maxBytes };
+  }
+
   /** See {@link CacheBackend.close}. What was stored is gone. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -201,18 +236,10 @@ export class MemoryBackend
     if (this.#closed) throw new StoreUnavailableError("The memory store is closed. Make a new backend.");
   }
 
-  /** Stores an entry and makes room for it; tells its slot. */
-  #put(refId: string, entry: Entry): number {
-    this.#assertOpen();
-    if (bytesOf(entry) > this.#maxBytes) {
-      throw new StoreFullError(
-        `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
-      );
-    }
-    const table = this.#table;
-    const slot = table.put(refId, entry);
-    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) table.remove(table.oldest);
-    return slot;
+  #evict(slot: number): void {
+    const eviction = this.#onEviction.size === 0 ? undefined : this.#table.evictionOf(slot);
+    this.#table.remove(slot);
+    if (eviction !== undefined) for (const listener of this.#onEviction) listener(eviction);
   }
 
   /** The slot of a live entry, of this namespace where one is named, else `NONE`. An expired one is removed on the way. */

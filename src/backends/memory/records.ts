@@ -76,6 +76,12 @@ export class Records {
     return textBytes(text, isSize ? text.length : orNull(this.#totalSize[slot]));
   }
 
+  /** Characters of the text in a slot. */
+  lengthAt(slot: number): number {
+    const text = this.#texts[slot] ?? "";
+    return typeof text === "string" ? text.length : text.json.length;
+  }
+
   /** Tells whether what is in a slot has expired. */
   isExpired(slot: number, now: number): boolean {
     return now >= (this.#expiresAt[slot] ?? 0);

@@ -1,4 +1,5 @@
 import { type Entry, type EntryHead, storedSizeOf } from "../../entry/entry.js";
+import type { Eviction } from "../backend.js";
 import { Chains, emptyChain, NONE } from "./chain.js";
 import { Names } from "./names.js";
 import { Records, textBytes } from "./records.js";
@@ -71,6 +72,12 @@ export class EntryTable {
     return this.#records.headAt(slot, this.referenceAt(slot));
   }
 
+  /** What is told of the entry in a slot in use when it has to go. */
+  evictionOf(slot: number): Eviction {
+    const namespace = this.namespaceAt(slot) ?? "";
+    return { refId: this.referenceAt(slot), namespace, bytes: this.#records.lengthAt(slot) };
+  }
+
   /** Tells whether what is in a slot in use has expired. */
   isExpired(slot: number, now: number): boolean {
     return this.#records.isExpired(slot, now);
@@ -81,21 +88,11 @@ export class EntryTable {
     this.#uses.moveToFront(this.#byUse, slot);
   }
 
-  /** Stores an entry as the latest used, in the place of the one of this reference; tells its slot. */
-  put(refId: string, entry: Entry): number {
+  /** Stores an entry as the latest used, in the place of the one of this reference. */
+  put(refId: string, entry: Entry): void {
     const known = this.find(refId);
-    if (known !== NONE) {
-      this.#rewrite(known, refId, entry);
-      return known;
-    }
-    const slot = this.#free.pop() ?? this.#freshSlot();
-    this.#slots.set(refId, slot);
-    this.#references[slot] = refId;
-    const { chain } = this.#records.write(slot, refId, entry).space;
-    this.#spaces.prepend(chain, slot);
-    this.#uses.prepend(this.#byUse, slot);
-    this.#bytes += bytesOf(entry);
-    return slot;
+    if (known === NONE) this.#add(refId, entry);
+    else this.#rewrite(known, refId, entry);
   }
 
   /** Empties a slot in use. */
@@ -114,6 +111,16 @@ export class EntryTable {
   slotsOf(namespace: string): Uint32Array {
     const space = this.#records.kinds.space(namespace);
     return space === undefined ? new Uint32Array() : this.#spaces.slotsOf(space.chain, space.count);
+  }
+
+  #add(refId: string, entry: Entry): void {
+    const slot = this.#free.pop() ?? this.#freshSlot();
+    this.#slots.set(refId, slot);
+    this.#references[slot] = refId;
+    const { chain } = this.#records.write(slot, refId, entry).space;
+    this.#spaces.prepend(chain, slot);
+    this.#uses.prepend(this.#byUse, slot);
+    this.#bytes += bytesOf(entry);
   }
 
   #rewrite(slot: number, refId: string, entry: Entry): void {

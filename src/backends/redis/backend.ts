@@ -4,6 +4,7 @@ import { EntryUnreadableError, StoreUnusableError } from "../../errors.js";
 import type { ByteRange } from "../../outline/text.js";
 import type {
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
@@ -14,7 +15,9 @@ import type {
   Look,
   RangeStore,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
+import { capacityOf } from "./capacity.js";
 import { RedisChannel } from "./channel.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
@@ -45,7 +48,15 @@ import { scanKeys } from "./scan.js";
  * new RedisBackend({ nodes: [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7000 }] });
  */
 export class RedisBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    RangeStore,
+    ChannelStore,
+    LeaseStore,
+    CapacitySource
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -206,6 +217,11 @@ export class RedisBackend
       this.#leases.link(lease, refId, entry.expiresAt),
     ]);
     return isNewest;
+  }
+
+  /** See {@link CapacitySource.capacity}. One round trip. Needs the right to `INFO`; without, nothing is known. */
+  capacity(): Promise<StoreCapacity> {
+    return capacityOf(this.#connection);
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

@@ -5,6 +5,7 @@ import { EntryUnreadableError, StoreUnavailableError, StoreUnusableError } from 
 import type { ByteRange } from "../../outline/text.js";
 import type {
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
@@ -15,7 +16,9 @@ import type {
   Look,
   RangeStore,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
+import { capacityOf } from "./capacity.js";
 import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
@@ -33,7 +36,15 @@ import { Sweeper } from "./sweeper.js";
  * acknowledged survives the end of the process, however it ends; a power cut may take the last moments.
  */
 export class SqliteBackend
-  implements CacheBackend, HeadStore, LinkStore, ReplaceStore, RangeStore, ChannelStore, LeaseStore
+  implements
+    CacheBackend,
+    HeadStore,
+    LinkStore,
+    ReplaceStore,
+    RangeStore,
+    ChannelStore,
+    LeaseStore,
+    CapacitySource
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -215,6 +226,11 @@ export class SqliteBackend
       });
       return isNewest;
     });
+  }
+
+  /** See {@link CapacitySource.capacity}. */
+  capacity(): Promise<StoreCapacity> {
+    return this.#run(() => capacityOf(this.#connection?.database));
   }
 
   /** See {@link CacheBackend.close}. */
