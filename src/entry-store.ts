@@ -25,6 +25,7 @@ import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from
 import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
+import type { Telemetry } from "./telemetry/telemetry.js";
 
 /** Namespaces whose clearing is remembered one by one; beyond, all are taken for cleared. */
 const MOST_NAMESPACES = 10_000;
@@ -59,6 +60,7 @@ export class EntryStore {
   readonly backend: CacheBackend;
   /** Every entry goes into the backend sealed, and what comes out is opened before anybody sees its value. */
   readonly protection: Protection;
+  readonly telemetry: Telemetry;
   /** Runs equal calls of all servers once; `undefined` where no other server could know of them. */
   readonly leasedRuns: LeasedRuns | undefined;
   readonly background = new Background();
@@ -70,8 +72,9 @@ export class EntryStore {
   readonly #generations = new Map<string, number>();
   #generation = 0;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, telemetry: Telemetry) {
     this.#options = options;
+    this.telemetry = telemetry;
     this.backend = options.backend;
     this.protection = new Protection(options.keyring, options.logger);
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
@@ -117,6 +120,7 @@ export class EntryStore {
     else if (lease !== undefined) await lease.save(refId, sealed);
     else await this.#links.setLinked(refId, sealed, name);
     this.#large.keepOutline(refId, entry, sealed);
+    this.telemetry.stored(refId, entry);
     return refId;
   }
 
@@ -242,6 +246,7 @@ export class EntryStore {
     operation: Operation,
     how: "get" | "head" | "look",
   ): Promise<Seen | undefined> {
+    const start = this.telemetry.start();
     let head: Seen | undefined;
     try {
       if (isReference(refId)) head = await this.#see(refId, how);
@@ -250,7 +255,10 @@ export class EntryStore {
       if (questions.actor.type === "system" || !(error instanceof EntryUnreadableError)) throw error;
     }
     if (head === undefined) questions.record(operation, MISSING, null, refId);
-    return head !== undefined && (await questions.permits(operation, head, refId)) ? head : undefined;
+    const isPermitted = head !== undefined && (await questions.permits(operation, head, refId));
+    const outcome = head === undefined ? "missing" : isPermitted ? "found" : "denied";
+    this.telemetry.read(operation, outcome, { refId, head, start });
+    return isPermitted ? head : undefined;
   }
 
   async #see(refId: RefId, how: "get" | "head" | "look"): Promise<Seen | undefined> {
