@@ -3,11 +3,19 @@ import type { Operation } from "./access/operation.js";
 import type { Found } from "./backends/backend.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { EntryUnreadableError } from "./errors.js";
+import type { Telemetry } from "./telemetry/telemetry.js";
 
 /** A question about entries: who asks, and what for. */
 export interface Asking {
   readonly questions: Questions;
   readonly operation: Operation;
+}
+
+/** A question whose answer is counted. */
+export interface CountedAsking extends Asking {
+  readonly telemetry: Telemetry;
+  /** When it was asked, see {@link Telemetry.start}. */
+  readonly start: number;
 }
 
 /**
@@ -18,15 +26,16 @@ export interface Asking {
 export async function admit<H extends EntryHead>(
   refId: string,
   found: Found<H>,
-  { questions, operation }: Asking,
+  { questions, operation, telemetry, start }: CountedAsking,
 ): Promise<H | undefined> {
   const isUnreadable = found instanceof EntryUnreadableError;
   if (isUnreadable && questions.actor.type === "system") throw found;
-  if (found === undefined || isUnreadable) {
-    questions.record(operation, MISSING, null, refId);
-    return undefined;
-  }
-  return (await questions.permits(operation, found, refId)) ? found : undefined;
+  const head = isUnreadable ? undefined : found;
+  if (head === undefined) questions.record(operation, MISSING, null, refId);
+  const isPermitted = head !== undefined && (await questions.permits(operation, head, refId));
+  const outcome = head === undefined ? "missing" : isPermitted ? "found" : "denied";
+  telemetry.read(operation, outcome, { refId, head, start });
+  return isPermitted ? head : undefined;
 }
 
 /** What is read now may be another entry than the one that was asked about. */

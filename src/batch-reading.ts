@@ -1,4 +1,4 @@
-import { type Asking, admit, admitAgain, foundBy } from "./admission.js";
+import { admit, admitAgain, type CountedAsking, foundBy } from "./admission.js";
 import { type CacheBackend, type Found, hasBatches, hasHeads } from "./backends/backend.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { DecryptionError, EntryUnreadableError } from "./errors.js";
@@ -11,7 +11,7 @@ export type Outcome = Entry | undefined | EntryUnreadableError | DecryptionError
 export type Weigh = (heads: ReadonlyMap<RefId, EntryHead>) => void;
 
 /** What a batch is read from, and for whom. */
-export interface BatchReading extends Asking {
+export interface BatchReading extends CountedAsking {
   readonly backend: CacheBackend;
   /** See {@link Protection.open}. */
   open(refId: RefId, sealed: Entry): Entry | undefined;

@@ -132,7 +132,10 @@ export class CachedFunction {
     const told = { usage, outer, tool: this.#toolOf(call) };
     const disclosure = new Disclosure(this.#store.questionsOf(usage.caller), told, this.#cache);
     const running = { call, questions, usage, place, disclosure, tags: [] };
-    const result = await runCall(usage, () => this.#resultOf(running), asker);
+    const watched = { tool: told.tool, namespace: place.namespace, usage };
+    const result = await this.#store.telemetry.call(watched, () =>
+      runCall(usage, () => this.#resultOf(running), asker),
+    );
     const { entry, refId } = result;
     if (this.#options.declassify && usage.policies.length > 0)
       questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
@@ -147,7 +150,7 @@ export class CachedFunction {
     }
   }
 
-  async #resultOf(begun: Running): Promise<Result> {
+  async #resultOf(begun: Running): Promise<Produced> {
     const { call, disclosure } = begun;
     const mayReadArguments = await disclosure.mayTell();
     const { params, missing } = await this.#prepare(begun);
@@ -376,6 +379,7 @@ export class CachedFunction {
     } catch (error) {
       if (!(error instanceof StoreError) || this.#cache.onStoreError === "throw") throw error;
       this.#cache.logger.warn(`${error.message} A tool answers without a reference.`);
+      this.#store.telemetry.fellBack(error.code);
       return undefined;
     }
   }

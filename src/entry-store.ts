@@ -34,6 +34,7 @@ import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 import type { EntrySource } from "./resolution.js";
+import type { Telemetry } from "./telemetry/telemetry.js";
 
 /** Entries between two turns left to other work, where the backend leaves none. */
 const ENTRIES_PER_TURN = 1000;
@@ -67,6 +68,7 @@ export class EntryStore {
   readonly backend: CacheBackend;
   /** Every entry goes into the backend sealed, and what comes out is opened before anybody sees its value. */
   readonly protection: Protection;
+  readonly telemetry: Telemetry;
   /** Runs equal calls of all servers once; `undefined` where no other server could know of them. */
   readonly leasedRuns: LeasedRuns | undefined;
   readonly background = new Background();
@@ -77,8 +79,9 @@ export class EntryStore {
   readonly #functions = new Map<string, object>();
   readonly #invalidations: Invalidations;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, telemetry: Telemetry) {
     this.#options = options;
+    this.telemetry = telemetry;
     this.backend = options.backend;
     this.protection = new Protection(options.keyring, options.logger);
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
@@ -131,6 +134,7 @@ export class EntryStore {
     else if (lease !== undefined) await lease.save(refId, sealed);
     else await this.#links.setLinked(refId, sealed, name);
     this.#large.keepOutline(refId, entry, sealed);
+    this.telemetry.stored(refId, entry);
     return refId;
   }
 
@@ -150,6 +154,7 @@ export class EntryStore {
       return Promise.all(entries.map(({ entry, name }) => this.save(entry, name)));
     const sealed = entries.map(({ entry, name }) => this.#sealed(entry, name));
     await backend.setMany(sealed);
+    for (const { refId, entry } of sealed) this.telemetry.stored(refId, entry);
     return sealed.map(({ refId }) => refId);
   }
 
@@ -235,7 +240,8 @@ export class EntryStore {
 
   #batch(questions: Questions, operation: Operation): BatchReading {
     const open = (refId: RefId, sealed: Entry) => this.protection.open(refId, sealed);
-    return { backend: this.backend, questions, operation, open };
+    const { backend, telemetry } = this;
+    return { backend, questions, operation, open, telemetry, start: telemetry.start() };
   }
 
   /** Like {@link EntryStore.find}, for what is known of an entry without its value. Does not count as use. */
@@ -305,8 +311,9 @@ export class EntryStore {
     operation: Operation,
     how: "get" | "head" | "look",
   ): Promise<Seen | undefined> {
+    const start = this.telemetry.start();
     const found = isReference(refId) ? await foundBy(this.#see(refId, how)) : undefined;
-    return admit(refId, found, { questions, operation });
+    return admit(refId, found, { questions, operation, telemetry: this.telemetry, start });
   }
 
   async #see(refId: RefId, how: "get" | "head" | "look"): Promise<Seen | undefined> {

@@ -27,13 +27,21 @@ export type { KeyMaterial } from "./at-rest/keyring.js";
 export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
 export {
+  type BackendHealth,
   type CacheBackend,
+  type CapacitySource,
   type ChannelListener,
   type ChannelMessage,
   type ChannelStore,
+  type Eviction,
+  type EvictionSource,
   type HeadStore,
+  type HealthSource,
+  hasCapacity,
   hasChannel,
+  hasEvictions,
   hasHeads,
+  hasHealth,
   hasLeases,
   hasLinks,
   hasReplace,
@@ -41,6 +49,7 @@ export {
   type LeaseStore,
   type LinkStore,
   type ReplaceStore,
+  type StoreCapacity,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
 export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
@@ -64,4 +73,14 @@ export {
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
+export type {
+  CacheEvent,
+  CacheEventListener,
+  CacheEventMap,
+  CacheEventName,
+  CacheEvents,
+} from "./telemetry/events.js";
+export type { CacheHealth, HealthOptions, StoreProbe } from "./telemetry/health.js";
+export type { OperationStats } from "./telemetry/operation-figures.js";
+export type { CacheStats, CallStats, ReadStats } from "./telemetry/stats.js";
 export type { Reference } from "./told-reference.js";

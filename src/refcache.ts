@@ -8,6 +8,8 @@ import type { Usage } from "./access/usage.js";
 import { Administration } from "./administration/administration.js";
 import { type Answer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
+import type { CacheBackend } from "./backends/backend.js";
+import { LONGEST_TIMER } from "./backends/options.js";
 import type { Outcome } from "./batch-reading.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
@@ -40,6 +42,10 @@ import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
 import { isReference, type RefId } from "./reference.js";
+import type { CacheEvents } from "./telemetry/events.js";
+import { type CacheHealth, type HealthOptions, healthOf } from "./telemetry/health.js";
+import type { CacheStats } from "./telemetry/stats.js";
+import { Telemetry } from "./telemetry/telemetry.js";
 import { type Reference, toReference } from "./told-reference.js";
 import { runUncached } from "./uncached-call.js";
 
@@ -96,11 +102,17 @@ export interface ListOptions extends ActorOptions {
 export class RefCache {
   readonly #options: ResolvedOptions;
   readonly #store: EntryStore;
+  readonly #telemetry: Telemetry;
+  /** As it was given; all that is counted goes through `#options.backend`. */
+  readonly #backend: CacheBackend;
 
   /** @throws {ConfigurationError} naming the option that is not acceptable. */
   constructor(options: RefCacheOptions) {
-    this.#options = resolveOptions(options);
-    this.#store = new EntryStore(this.#options);
+    const { backend, ...others } = resolveOptions(options);
+    this.#backend = backend;
+    this.#telemetry = new Telemetry(backend, others.logger);
+    this.#options = { ...others, backend: this.#telemetry.backend };
+    this.#store = new EntryStore(this.#options, this.#telemetry);
   }
 
   /** The name that begins every reference of this cache. */
@@ -121,6 +133,11 @@ export class RefCache {
   /** The bounds in force, durations in milliseconds. */
   get limits(): ResolvedLimits {
     return this.#options.limits;
+  }
+
+  /** Tells of hits, misses and failures as they happen, for metrics and logs. See `docs/monitoring.md`. */
+  get events(): CacheEvents {
+    return this.#telemetry.events;
   }
 
   /** Milliseconds that entries live where nothing else is said, `null` for ever. */
@@ -335,8 +352,20 @@ export class RefCache {
     return reencryptAll({ ...options, backend, logger, protection: this.#store.protection });
   }
 
+  /** What this cache has done since it was made, in this process. Counting is always on. */
+  async stats(): Promise<CacheStats> {
+    return this.#telemetry.stats();
+  }
+
+  /** Whether the store answers, how fast, and how full it is. Never rejects; takes no longer than its time-outs. */
+  async health(options: HealthOptions = {}): Promise<CacheHealth> {
+    checkShape(healthOptions, options);
+    return healthOf(this.#backend, this.name, options);
+  }
+
   /** Releases the backend's connections, files and timers, after what runs in the background; that gets 5 s to end. */
   async close(): Promise<void> {
+    this.#telemetry.close();
     await this.#store.close();
   }
 
@@ -483,5 +512,7 @@ const NO_ADMINISTRATOR = { permitted: false, reason: "no_administrator" };
 const BY_SYSTEM = { permitted: true, reason: "system" };
 
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
+
+const healthOptions = z.strictObject({ timeout: z.number().positive().max(LONGEST_TIMER).optional() });
 
 const previewOptions = z.strictObject(previewShape);

@@ -177,6 +177,64 @@ export interface BatchStore {
   setMany(entries: readonly NewEntry[]): Promise<void>;
 }
 
+/** What a backend in front of a store knows of it. */
+export interface BackendHealth {
+  /** `fallback`: the store is away, and this process goes on with what it has. */
+  readonly state: "up" | "away" | "fallback";
+  /** `open`: the store has failed so often that it is not asked; `half_open`: it is being tried. */
+  readonly breaker: "closed" | "half_open" | "open";
+  /** Whether changes by others are heard, so that copies are used. */
+  readonly isCoherent: boolean;
+  /** Copies kept in this process, and reads that they answered, or not. */
+  readonly copies: {
+    readonly entries: number;
+    readonly links: number;
+    readonly bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+    readonly evictions: number;
+  };
+  /** Entries that are only in this process so far, waiting for the store's return. */
+  readonly waiting: number;
+}
+
+/** Capability: knows how its store is, without a round trip. */
+export interface HealthSource {
+  health(): Promise<BackendHealth>;
+  /** Calls a listener at each change of `state` or `breaker`, until the function that it returns is called. */
+  onHealth(listener: (health: BackendHealth) => void): () => void;
+}
+
+/** An entry that had to go to make room for others. */
+export interface Eviction {
+  readonly refId: string;
+  readonly namespace: string;
+  /** Characters of its JSON text. */
+  readonly bytes: number;
+}
+
+/** Capability: tells of entries that it drops by itself before they expire. */
+export interface EvictionSource {
+  /** Calls a listener, which must not throw, at each eviction, until the function that it returns is called. */
+  onEviction(listener: (eviction: Eviction) => void): () => void;
+}
+
+/** How full a store is, as far as it knows without looking through it. */
+export interface StoreCapacity {
+  /** Entries stored, expired ones included. */
+  readonly entries?: number;
+  readonly maxEntries?: number;
+  /** Bytes in use, by whatever else is in the store as well; of a cluster, by all its primaries. */
+  readonly bytes?: number;
+  readonly maxBytes?: number;
+}
+
+/** Capability: knows how full it is. */
+export interface CapacitySource {
+  /** Takes one short call. What the store does not tell, or not to this user, is left out. */
+  capacity(): Promise<StoreCapacity>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -215,4 +273,19 @@ export function hasLabels<B extends CacheBackend>(backend: B): backend is B & La
 /** Tells whether a backend reads and writes many entries at once. */
 export function hasBatches<B extends CacheBackend>(backend: B): backend is B & BatchStore {
   return "getMany" in backend && "headMany" in backend && "setMany" in backend;
+}
+
+/** Tells whether a backend knows how its store is. */
+export function hasHealth<B extends CacheBackend>(backend: B): backend is B & HealthSource {
+  return "health" in backend && "onHealth" in backend;
+}
+
+/** Tells whether a backend tells of evictions. */
+export function hasEvictions<B extends CacheBackend>(backend: B): backend is B & EvictionSource {
+  return "onEviction" in backend;
+}
+
+/** Tells whether a backend knows how full it is. */
+export function hasCapacity<B extends CacheBackend>(backend: B): backend is B & CapacitySource {
+  return "capacity" in backend;
 }

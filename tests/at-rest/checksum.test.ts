@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EntryStore } from "../../src/entry-store.js";
 import { RefCache, type RefCacheOptions, SYSTEM } from "../../src/index.js";
 import { resolveOptions } from "../../src/options.js";
+import { Telemetry } from "../../src/telemetry/telemetry.js";
 import { asServer } from "../helpers/actors.js";
 import { all } from "../helpers/entries.js";
 import { membersOf, onEveryStore, type RawStore } from "../helpers/raw-stores.js";
@@ -37,7 +38,8 @@ onEveryStore((make) => {
   test("nobody above the store sees them", async () => {
     const store = await make();
     const backend = store.connect();
-    const entries = new EntryStore(resolveOptions({ name: "calc", backend }));
+    const options = resolveOptions({ name: "calc", backend });
+    const entries = new EntryStore(options, new Telemetry(backend, options.logger));
     const entry = entries.make([1], { namespace: "n" });
     const refId = await entries.save(entry, "memo:1");
     expect(await entries.find(refId, entries.questionsOf(SYSTEM), "get")).toEqual(entry);

@@ -1,21 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { LRUCache } from "lru-cache";
-import type { Policy } from "../../access/policy.js";
-import {
-  type Entry,
-  type EntryHead,
-  type EntryMetadata,
-  isExpired,
-  storedSizeOf,
-} from "../../entry/entry.js";
-import type { Label } from "../../entry/labels.js";
+import type { Entry, EntryHead } from "../../entry/entry.js";
+import { bears, type Label } from "../../entry/labels.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
 import type {
   BatchStore,
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  Eviction,
+  EvictionSource,
   HeadStore,
   LabelStore,
   Lease,
@@ -24,15 +19,17 @@ import type {
   MayRemove,
   NewEntry,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
+import { NONE } from "./chain.js";
 import { MemoryChannel } from "./channel.js";
-import { LabelIndex, removeWalked } from "./labels.js";
 import { MemoryLeases } from "./leases.js";
+import { bytesOf, EntryTable } from "./table.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
-  /** Entries kept before the least recently used goes; links have a bound of the same number. Default 10,000. */
+  /** Entries kept before the least recently used goes, with the names that lead to it. Default 10,000. */
   readonly maxEntries?: number;
   /**
    * Bytes kept before the least recently used goes; default 256 MiB. Counted is what the texts take at most:
@@ -43,19 +40,12 @@ export interface MemoryBackendOptions {
   readonly sweepInterval?: number;
 }
 
-/** What a head takes: two small objects, the key and the bookkeeping. */
-const HEAD_BYTES = 512;
-/** Entries looked at before other work gets its turn; some two milliseconds. */
-const ENTRIES_PER_TURN = 10_000;
-
-interface Link {
-  readonly refId: string;
-  readonly expiresAt: number | null;
-}
+/** Slots looked at before other work gets its turn; some two milliseconds. */
+const SLOTS_PER_TURN = 10_000;
 
 /**
  * Entries in the memory of this process, bounded in number and bytes; the least recently used go first.
- * Entries are kept frozen and their values are texts, so a reader cannot change what the next one gets.
+ * Values are texts, and heads are the reader's own or frozen, so a reader cannot change what the next one gets.
  */
 export class MemoryBackend
   implements
@@ -66,34 +56,26 @@ export class MemoryBackend
     ChannelStore,
     LeaseStore,
     LabelStore,
-    BatchStore
+    BatchStore,
+    EvictionSource,
+    CapacitySource
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = false;
+  readonly #maxEntries: number;
   readonly #maxBytes: number;
-  readonly #entries: LRUCache<string, Entry>;
-  readonly #links: LRUCache<string, Link>;
-  /** References by namespace: unlike the LRU, a Set can be walked while it changes. */
-  readonly #namespaces = new Map<string, Set<string>>();
+  readonly #sweeper: NodeJS.Timeout;
   readonly #channel = new MemoryChannel();
   readonly #leases = new MemoryLeases();
-  readonly #labels = new LabelIndex();
-  readonly #sweeper: NodeJS.Timeout;
-  #unswept: Iterator<string> | undefined;
+  readonly #onEviction = new Set<(eviction: Eviction) => void>();
+  #table = new EntryTable();
+  #sweptTo = 1;
   #closed = false;
 
   /** @throws {ConfigurationError} when an option is not a positive integer. */
   constructor(options: MemoryBackendOptions = {}) {
-    const max = checkInteger("maxEntries", options.maxEntries ?? 10_000);
+    this.#maxEntries = checkInteger("maxEntries", options.maxEntries ?? 10_000);
     this.#maxBytes = checkInteger("maxBytes", options.maxBytes ?? 256 * 1024 * 1024);
-    this.#entries = new LRUCache({
-      max,
-      maxSize: this.#maxBytes,
-      sizeCalculation: bytesOf,
-      noDisposeOnSet: true,
-      dispose: (entry, refId) => this.#forget(refId, entry),
-    });
-    this.#links = new LRUCache({ max });
     const interval = checkInteger("sweepInterval", options.sweepInterval ?? 1000, 1, LONGEST_TIMER);
     this.#sweeper = setInterval(() => this.#sweep(), interval).unref();
   }
@@ -101,7 +83,10 @@ export class MemoryBackend
   /** See {@link CacheBackend.get}. */
   async get(refId: string): Promise<Entry | undefined> {
     this.#assertOpen();
-    return this.#live(refId, this.#entries.get(refId));
+    const slot = this.#find(refId);
+    if (slot === NONE) return undefined;
+    this.#table.touch(slot);
+    return this.#table.entryAt(slot);
   }
 
   /**
@@ -115,17 +100,17 @@ export class MemoryBackend
         `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
       );
     }
-    const replaced = this.#entries.peek(refId);
-    if (replaced !== undefined) this.#forget(refId, replaced);
-    this.#entries.set(refId, frozenCopy(entry));
-    this.#referencesOf(entry.namespace).add(refId);
-    this.#labels.add(refId, entry);
+    const table = this.#table;
+    table.put(refId, entry);
+    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) this.#evict(table.oldest);
   }
 
   /** See {@link CacheBackend.delete}. */
   async delete(refId: string): Promise<boolean> {
     this.#assertOpen();
-    return this.#remove(refId);
+    const slot = this.#find(refId);
+    if (slot !== NONE) this.#drop(slot);
+    return slot !== NONE;
   }
 
   /** See {@link CacheBackend.exists}. */
@@ -138,22 +123,28 @@ export class MemoryBackend
     this.#assertOpen();
     let cleared = 0;
     if (namespace === undefined) {
-      this.#links.clear();
+      this.#table.names.clear();
       this.#leases.clear();
     }
-    for await (const refId of this.#walk(this.#setsOf(namespace))) if (this.#removeWithLink(refId)) cleared++;
+    for await (const refId of this.#walk(this.#slotsOf(namespace))) {
+      const slot = this.#find(refId, namespace);
+      if (slot === NONE) continue;
+      this.#drop(slot);
+      cleared++;
+    }
     return cleared;
   }
 
   /** See {@link LabelStore.removeLabelled}. */
   async removeLabelled(label: Label, mayRemove: MayRemove = () => true): Promise<number> {
     this.#assertOpen();
-    const references = label.kind === "namespace" ? this.#namespaces.get(label.name) : this.#labels.of(label);
-    const entries = {
-      head: (refId: string) => this.head(refId),
-      remove: (refId: string) => this.#removeWithLink(refId),
-    };
-    return removeWalked(this.#walk([references]), entries, mayRemove);
+    let removed = 0;
+    for await (const refId of this.#walk(this.#table.slotsUnder(label))) {
+      const head = await this.head(refId);
+      if (head === undefined || !bears(head, label) || !(await mayRemove(refId, head))) continue;
+      if (await this.delete(refId)) removed++;
+    }
+    return removed;
   }
 
   /** See {@link CacheBackend.keys}. */
@@ -164,38 +155,38 @@ export class MemoryBackend
   /** See {@link HeadStore.head}. Does not count as use. */
   async head(refId: string): Promise<EntryHead | undefined> {
     this.#assertOpen();
-    const entry = this.#live(refId, this.#entries.peek(refId));
-    return entry && headOf(entry);
+    const slot = this.#find(refId);
+    return slot === NONE ? undefined : this.#table.headAt(slot);
   }
 
   /** See {@link HeadStore.heads}. */
   async *heads(namespace?: string): AsyncGenerator<readonly [refId: string, head: EntryHead]> {
     this.#assertOpen();
-    for await (const refId of this.#walk(this.#setsOf(namespace))) {
-      const entry = this.#live(refId, this.#entries.peek(refId));
-      if (entry !== undefined) yield [refId, headOf(entry)];
+    for await (const refId of this.#walk(this.#slotsOf(namespace))) {
+      const slot = this.#find(refId, namespace);
+      const head = slot === NONE ? undefined : this.#table.headAt(slot);
+      if (head !== undefined) yield [refId, head];
     }
   }
 
   /** See {@link LinkStore.getLink}. */
   async getLink(name: string): Promise<string | undefined> {
     this.#assertOpen();
-    const link = this.#links.get(name);
-    if (link === undefined || !isExpired(link, Date.now())) return link?.refId;
-    this.#links.delete(name);
-    return undefined;
+    const slot = this.#table.names.find(name);
+    return slot !== undefined && this.#isLive(slot) ? this.#table.referenceAt(slot) : undefined;
   }
 
   /** See {@link LinkStore.setLinked}. Throws as `set` does. */
   async setLinked(refId: string, entry: Entry, name: string): Promise<void> {
     await this.set(refId, entry);
-    this.#links.set(name, { refId, expiresAt: entry.expiresAt });
+    const slot = this.#table.find(refId);
+    if (slot !== NONE) this.#table.names.set(name, slot);
   }
 
   /** See {@link ReplaceStore.replace}. Throws as `set` does. */
   async replace(refId: string, entry: Entry): Promise<boolean> {
     this.#assertOpen();
-    const isLive = this.#live(refId, this.#entries.peek(refId)) !== undefined;
+    const isLive = this.#find(refId) !== NONE;
     if (isLive) await this.set(refId, entry); // begins at once, so that no deletion comes in between
     return isLive;
   }
@@ -254,135 +245,83 @@ export class MemoryBackend
     return isNewest;
   }
 
+  /** See {@link EvictionSource.onEviction}. */
+  onEviction(listener: (eviction: Eviction) => void): () => void {
+    const own = (eviction: Eviction) => listener(eviction); // one may listen twice
+    this.#onEviction.add(own);
+    return () => this.#onEviction.delete(own);
+  }
+
+  /** See {@link CapacitySource.capacity}. Bytes are counted as `maxBytes` counts them. */
+  async capacity(): Promise<StoreCapacity> {
+    this.#assertOpen();
+    const { size: entries, bytes } = this.#table;
+    return { entries, maxEntries: this.#maxEntries, bytes, maxBytes: this.#maxBytes };
+  }
+
   /** See {@link CacheBackend.close}. What was stored is gone. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#channel.close();
     this.#leases.clear();
     clearInterval(this.#sweeper);
-    this.#entries.clear();
-    this.#links.clear();
-    this.#namespaces.clear();
-    this.#labels.clear();
+    this.#table = new EntryTable();
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new StoreUnavailableError("The memory store is closed. Make a new backend.");
   }
 
-  /** The entry if it is live; an expired one is removed on the way. */
-  #live(refId: string, entry: Entry | undefined): Entry | undefined {
-    if (entry === undefined || !isExpired(entry, Date.now())) return entry;
-    this.#entries.delete(refId);
-    return undefined;
+  #evict(slot: number): void {
+    const eviction = this.#onEviction.size === 0 ? undefined : this.#table.evictionOf(slot);
+    this.#table.remove(slot);
+    if (eviction !== undefined) for (const listener of this.#onEviction) listener(eviction);
   }
 
-  /** Removes an entry; tells whether it was live. */
-  #remove(refId: string): boolean {
-    const entry = this.#live(refId, this.#entries.peek(refId));
-    return entry !== undefined && this.#entries.delete(refId);
+  /** The slot of a live entry, of this namespace where one is named, else `NONE`. An expired one is removed on the way. */
+  #find(refId: string, namespace?: string): number {
+    const slot = this.#table.find(refId);
+    if (slot === NONE || !this.#isLive(slot)) return NONE;
+    return namespace === undefined || this.#table.namespaceAt(slot) === namespace ? slot : NONE;
   }
 
-  #removeWithLink(refId: string): boolean {
-    const link = this.#entries.peek(refId)?.metadata.link;
-    if (link !== undefined && this.#links.peek(link)?.refId === refId) this.#links.delete(link);
-    return this.#remove(refId);
+  /** Tells whether what is in a slot in use is live; an expired entry is removed on the way. */
+  #isLive(slot: number): boolean {
+    const isLive = !this.#table.isExpired(slot, Date.now());
+    if (!isLive) this.#drop(slot);
+    return isLive;
   }
 
-  #referencesOf(namespace: string): Set<string> {
-    const known = this.#namespaces.get(namespace);
-    if (known !== undefined) return known;
-    const references = new Set<string>();
-    this.#namespaces.set(namespace, references);
-    return references;
+  /** Removes what is in a slot. What a large table leaves behind when it is empty is given back. */
+  #drop(slot: number): void {
+    this.#table.remove(slot);
+    if (this.#table.size === 0 && this.#table.end > SLOTS_PER_TURN) this.#table = new EntryTable();
   }
 
-  /** Takes an entry that was deleted, evicted or moved to another namespace out of the index. */
-  #forget(refId: string, entry: Entry): void {
-    const { namespace } = entry;
-    this.#labels.remove(refId, entry);
-    const references = this.#namespaces.get(namespace);
-    references?.delete(refId);
-    if (references?.size === 0) this.#namespaces.delete(namespace);
+  /** The slots of a namespace; `undefined` for all. */
+  #slotsOf(namespace: string | undefined): Uint32Array | undefined {
+    return namespace === undefined ? undefined : this.#table.slotsOf(namespace);
   }
 
-  #setsOf(namespace: string | undefined): readonly (ReadonlySet<string> | undefined)[] {
-    return namespace === undefined ? [...this.#namespaces.values()] : [this.#namespaces.get(namespace)];
-  }
-
-  /** References of some sets, pausing for other work. Ends even if writers add as fast as it reads. */
-  async *#walk(sets: readonly (ReadonlySet<string> | undefined)[]): AsyncGenerator<string> {
-    let visited = 0;
-    for (const references of sets) {
-      let left = references?.size ?? 0;
-      for (const refId of references ?? []) {
-        if (left-- === 0) break;
-        yield refId;
-        if (++visited % ENTRIES_PER_TURN === 0) await nextTurn();
-        this.#assertOpen();
-      }
+  /**
+   * References in some slots or in all, pausing for other work; when they are looked at, some may have gone, or have come
+   * since. What is there throughout is met once. Ends even if writers add as fast as it reads.
+   */
+  async *#walk(slots: Uint32Array | undefined): AsyncGenerator<string> {
+    const end = slots?.length ?? this.#table.end;
+    for (let n = 0; n < end; n++) {
+      const refId = this.#table.referenceAt(slots?.[n] ?? n);
+      if (refId !== "") yield refId;
+      if ((n + 1) % SLOTS_PER_TURN === 0) await nextTurn();
+      this.#assertOpen();
     }
   }
 
   #sweep(): void {
-    this.#unswept ??= this.#allReferences();
-    for (let looked = 0; looked < ENTRIES_PER_TURN; looked++) {
-      const { value: refId, done } = this.#unswept.next();
-      if (done) {
-        this.#unswept = undefined;
-        return;
-      }
-      this.#live(refId, this.#entries.peek(refId));
+    const from = this.#sweptTo < this.#table.end ? this.#sweptTo : 1;
+    this.#sweptTo = Math.min(from + SLOTS_PER_TURN, this.#table.end);
+    for (let slot = from; slot < this.#sweptTo; slot++) {
+      if (this.#table.referenceAt(slot) !== "") this.#isLive(slot);
     }
   }
-
-  *#allReferences(): Generator<string, undefined> {
-    for (const references of this.#namespaces.values()) yield* references;
-  }
-}
-
-function bytesOf({ json, metadata }: Entry): number {
-  return HEAD_BYTES + (storedSizeOf(metadata) === json.length ? json.length : 2 * json.length);
-}
-
-function headOf({ json: _, ...head }: Entry): EntryHead {
-  return head;
-}
-
-function frozenCopy(entry: Entry): Entry {
-  return Object.freeze({
-    json: entry.json,
-    namespace: entry.namespace,
-    policy: frozenPolicy(entry.policy),
-    createdAt: entry.createdAt,
-    expiresAt: entry.expiresAt,
-    metadata: frozenMetadata(entry.metadata),
-  });
-}
-
-function frozenPolicy(policy: Policy): Policy {
-  const { allowedActors, deniedActors } = policy;
-  if (Object.isFrozen(policy) && allowedActors === null && deniedActors === null) return policy;
-  return Object.freeze({
-    ...policy,
-    allowedActors: allowedActors && Object.freeze([...allowedActors]),
-    deniedActors: deniedActors && Object.freeze([...deniedActors]),
-  });
-}
-
-function frozenMetadata(metadata: EntryMetadata): EntryMetadata {
-  const { atRest, other, tags } = metadata;
-  return Object.freeze({
-    ...metadata,
-    ...(tags && { tags: Object.freeze([...tags]) }),
-    ...(atRest && { atRest: Object.freeze({ ...atRest }) }),
-    ...(other && { other: deepFreeze(structuredClone(other)) }),
-  });
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.values(Object.freeze(value)).forEach(deepFreeze);
-  }
-  return value;
 }

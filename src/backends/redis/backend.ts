@@ -6,6 +6,7 @@ import type { ByteRange } from "../../outline/text.js";
 import type {
   BatchStore,
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
@@ -20,8 +21,10 @@ import type {
   NewEntry,
   RangeStore,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
 import { getMany, headMany, setMany } from "./batches.js";
+import { capacityOf } from "./capacity.js";
 import { RedisChannel } from "./channel.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
@@ -65,7 +68,8 @@ export class RedisBackend
     ChannelStore,
     LeaseStore,
     LabelStore,
-    BatchStore
+    BatchStore,
+    CapacitySource
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -283,6 +287,11 @@ export class RedisBackend
       this.#leases.link(lease, refId, entry.expiresAt),
     ]);
     return isNewest;
+  }
+
+  /** See {@link CapacitySource.capacity}. One round trip. Needs the right to `INFO`; without, nothing is known. */
+  capacity(): Promise<StoreCapacity> {
+    return capacityOf(this.#connection);
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

@@ -7,6 +7,7 @@ import type { ByteRange } from "../../outline/text.js";
 import type {
   BatchStore,
   CacheBackend,
+  CapacitySource,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
@@ -21,8 +22,10 @@ import type {
   NewEntry,
   RangeStore,
   ReplaceStore,
+  StoreCapacity,
 } from "../backend.js";
 import { found, inSteps } from "./batches.js";
+import { capacityOf } from "./capacity.js";
 import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
@@ -50,7 +53,8 @@ export class SqliteBackend
     ChannelStore,
     LeaseStore,
     LabelStore,
-    BatchStore
+    BatchStore,
+    CapacitySource
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -267,6 +271,11 @@ export class SqliteBackend
       });
       return isNewest;
     });
+  }
+
+  /** See {@link CapacitySource.capacity}. */
+  capacity(): Promise<StoreCapacity> {
+    return this.#run(() => capacityOf(this.#connection?.database));
   }
 
   /** See {@link CacheBackend.close}. */

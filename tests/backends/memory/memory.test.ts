@@ -79,6 +79,14 @@ describe("bounds", () => {
     expect(await backend.clear("a")).toBe(0);
   });
 
+  test("an evicted entry takes the names that lead to it along", async () => {
+    const backend = memory({ maxEntries: 1 });
+    await backend.setLinked(reference(1), entry(), "memo:1");
+    await backend.setLinked(reference(1), entry(), "key:1");
+    await backend.set(reference(2), entry());
+    for (const name of ["memo:1", "key:1"]) expect(await backend.getLink(name)).toBeUndefined();
+  });
+
   test("links are bounded by the same number", async () => {
     const backend = memory({ maxEntries: 2 });
     for (const n of [1, 2, 3]) await backend.setLinked(reference(n), entry(), `link ${n}`);
@@ -98,7 +106,22 @@ describe("bounds", () => {
 });
 
 describe("copies", () => {
-  test("what a reader gets is frozen to the last member", async () => {
+  test("what a reader gets of an ordinary entry is the reader's own, its policy frozen", async () => {
+    const backend = memory();
+    await backend.set(reference(1), entry({ policy: { deniedActors: ["a:b"], within: ["user:a"] } }));
+    const read = await backend.get(reference(1));
+    Object.assign(read?.metadata ?? {}, { toolName: "another", totalSize: 1 });
+    Object.assign(read ?? {}, { namespace: "another", expiresAt: 1 });
+    expect(await backend.get(reference(1))).toMatchObject({
+      namespace: "public",
+      expiresAt: null,
+      metadata: { toolName: null },
+    });
+    for (const part of [read?.policy, read?.policy.deniedActors, read?.policy.within])
+      expect(Object.isFrozen(part)).toBe(true);
+  });
+
+  test("what a reader gets of an entry with members of other writers is frozen to the last one", async () => {
     const backend = memory();
     await backend.set(
       reference(1),
