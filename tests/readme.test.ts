@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -9,7 +9,8 @@ import { call } from "./helpers/fastmcp.js";
 import { temporaryFolder } from "./helpers/folders.js";
 
 const root = resolve(import.meta.dirname, "..");
-const samples = ["README.md", "docs/access.md", "docs/coordination.md"].flatMap((file) =>
+const documents = ["README.md", ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`)];
+const samples = documents.flatMap((file) =>
   [...readFileSync(join(root, file), "utf8").matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] ?? ""),
 );
 const [quickStart = "", ...others] = samples;

@@ -1,9 +1,6 @@
-import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/index.js";
-import { StoreUnavailableError } from "../../src/errors.js";
-import { type Certificates, makeCertificates } from "../helpers/certificates.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { all, entry, reference } from "../helpers/entries.js";
 import { freePort, type RedisServer, startRedis } from "../helpers/redis-server.js";
@@ -97,63 +94,5 @@ describeRedisServer("what nobody gets to see", () => {
     expectNoCanary(backend);
     await backend.close();
     client.disconnect();
-  });
-});
-
-describeRedisServer("TLS", () => {
-  let certificates: Certificates;
-  let redis: RedisServer;
-
-  beforeAll(async () => {
-    certificates = makeCertificates();
-    redis = await startRedis({ password: CANARY, tls: certificates });
-  });
-  afterAll(async () => {
-    await redis?.stop();
-    certificates.remove();
-  });
-
-  async function roundTrip(options: RedisBackendOptions): Promise<string | undefined> {
-    const backend = new RedisBackend(options);
-    try {
-      await backend.set(REF, entry({ json: "1" }));
-      return (await backend.get(REF))?.json;
-    } finally {
-      await backend.close();
-    }
-  }
-
-  test("rediss:// with the authority that is trusted", async () => {
-    const ca = readFileSync(certificates.ca, "utf8");
-    expect(await roundTrip({ url: redis.url, tls: { ca } })).toBe("1");
-    const url = redis.url.replace("127.0.0.1", "localhost");
-    expect(await roundTrip({ url, tls: { ca } })).toBe("1");
-  });
-
-  test("an authority that is not trusted is refused, by name of the cause", async () => {
-    const refusal = await roundTrip({ url: redis.url }).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(StoreUnavailableError);
-    expect(String(refusal)).toMatch(/UNABLE_TO_VERIFY|SELF_SIGNED|UNABLE_TO_GET_ISSUER/);
-    expectNoCanary(refusal);
-  });
-
-  test("a certificate for another name is refused", async () => {
-    const ca = readFileSync(certificates.ca, "utf8");
-    const tls = { ca, servername: "other.example" };
-    const refusal = await roundTrip({ url: redis.url, tls }).catch((error: unknown) => error);
-    expect(String(refusal)).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
-  });
-
-  test("a client that speaks no TLS is told in time", async () => {
-    const start = performance.now();
-    const refusal = await roundTrip({ url: redis.url.replace("rediss:", "redis:") }).catch((e: unknown) => e);
-    expect(refusal).toBeInstanceOf(StoreUnavailableError);
-    expect(performance.now() - start).toBeLessThan(1500);
-  });
-
-  test("a PEM that is none is an error at every call", async () => {
-    const backend = new RedisBackend({ url: redis.url, tls: { cert: "no PEM", key: "no PEM" } });
-    for (let n = 0; n < 3; n++) await expect(backend.get(REF)).rejects.toThrow(StoreUnavailableError);
-    await backend.close();
   });
 });

@@ -153,6 +153,7 @@ async function startMember(options: RedisServerOptions): Promise<RedisServer> {
     ["cluster-replica-validity-factor", "0"],
     ["repl-diskless-sync-delay", "0"],
     ["repl-ping-replica-period", "1"],
+    ...(options.tls ? [["tls-cluster", "yes"]] : []),
   ];
   return startRedis({ ...options, config: [...config, ...(options.config ?? [])] });
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisServer, type RedisServerOptions, startRedis } from "./redis-server.js";
@@ -17,7 +18,8 @@ export class SentinelTopology {
 
   /** Where a backend finds it. */
   get url(): string {
-    return `redis+sentinel://${this.sentinels.map(({ host, port }) => `${host}:${port}`).join(",")}/${NAME}`;
+    const scheme = this.stores.some(({ options }) => options.tls) ? "rediss" : "redis";
+    return `${scheme}+sentinel://${this.sentinels.map(({ host, port }) => `${host}:${port}`).join(",")}/${NAME}`;
   }
 
   /** The server that most sentinels call the primary. */
@@ -86,7 +88,10 @@ export async function startSentinels(options: RedisServerOptions = {}): Promise<
     ["sentinel", "failover-timeout", NAME, "3000"],
     ["sentinel", "parallel-syncs", NAME, "2"],
   ];
-  const sentinels = await Promise.all([1, 2, 3].map(() => startRedis({ sentinel: true, config: watching })));
+  const tls = options.tls ? { tls: options.tls } : {};
+  const sentinels = await Promise.all(
+    [1, 2, 3].map(() => startRedis({ ...tls, sentinel: true, config: watching })),
+  );
   const topology = new SentinelTopology([primary, ...replicas], sentinels);
   await topology.settled();
   return topology;
@@ -118,6 +123,7 @@ export async function ask(
     enableReadyCheck: false,
     commandTimeout: 1000,
     connectTimeout: 1000,
+    ...(server.options.tls ? { tls: { ca: readFileSync(server.options.tls.ca) } } : {}),
   });
   client.on("error", () => {});
   try {

@@ -144,32 +144,13 @@ export class RedisServer {
   /** A file, which a sentinel demands; it is kept over a restart, as the sentinel has written it. */
   #sentinelArguments(): string[] {
     const file = join(this.#folder, "sentinel.conf");
-    const lines = [
-      ["port", `${this.port}`],
-      ["bind", this.host],
-      ["dir", this.#folder],
-      ...(this.options.config ?? []),
-    ];
+    const lines = [...this.#address(), ...(this.options.config ?? [])];
     if (!existsSync(file)) writeFileSync(file, lines.map((line) => line.join(" ")).join("\n"));
     return [file, "--sentinel"];
   }
 
   #storeArguments(): string[] {
-    const { password, persist, config = [], tls } = this.options;
-    const port = tls
-      ? [
-          ["port", "0"],
-          ["tls-port", `${this.port}`],
-          ["tls-auth-clients", "no"],
-        ]
-      : [["port", `${this.port}`]];
-    const files = tls
-      ? [
-          ["tls-ca-cert-file", tls.ca],
-          ["tls-cert-file", tls.cert],
-          ["tls-key-file", tls.key],
-        ]
-      : [];
+    const { password, persist, config = [] } = this.options;
     const saving = persist
       ? [
           ["appendonly", "yes"],
@@ -177,22 +158,33 @@ export class RedisServer {
         ]
       : [["appendonly", "no"]];
     const secret = password === undefined ? [] : [["requirepass", password]];
-    const lines = [
+    const lines = [...this.#address(), ["save", ""], ...saving, ...secret, ...config];
+    return lines.flatMap(([name, ...values]) => [`--${name}`, ...values]);
+  }
+
+  #address(): string[][] {
+    const { tls } = this.options;
+    const place = [
       ["bind", this.host],
       ["dir", this.#folder],
-      ["save", ""],
-      ...port,
-      ...files,
-      ...saving,
-      ...secret,
-      ...config,
     ];
-    return lines.flatMap(([name, ...values]) => [`--${name}`, ...values]);
+    if (tls === undefined) return [["port", `${this.port}`], ...place];
+    return [
+      ["port", "0"],
+      ["tls-port", `${this.port}`],
+      ["tls-auth-clients", "no"],
+      ["tls-replication", "yes"],
+      ["tls-ca-cert-file", tls.ca],
+      ["tls-cert-file", tls.cert],
+      ["tls-key-file", tls.key],
+      ...place,
+    ];
   }
 
   /** Any reply counts, a demand for a password too; not one that says the data is being loaded. */
   #answers(): Promise<boolean> {
-    if (this.options.tls) return Promise.resolve(this.#output.includes("Ready to accept connections"));
+    if (this.options.tls)
+      return Promise.resolve(/Ready to accept connections|Sentinel ID is/.test(this.#output));
     return new Promise((resolve) => {
       const socket = connect(this.port, this.host, () => socket.write("PING\r\n"));
       socket.setTimeout(500, () => socket.destroy());

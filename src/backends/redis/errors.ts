@@ -46,6 +46,20 @@ const PHRASES: readonly (readonly [RegExp, Explanation])[] = [
   ],
 ];
 
+/** What ioredis says where it has found no primary; it keeps the causes to itself. */
+const SEARCHES: readonly (readonly [RegExp, problem: string])[] = [
+  [
+    /^failed to connect to sentinel .* because (NOAUTH|WRONGPASS|NOPERM)/,
+    "is not told by its sentinels, which refuse the credentials. Check sentinelUsername and sentinelPassword.",
+  ],
+  [
+    /^failed to connect to sentinel /,
+    "is not known, for no sentinel answers. Check that they run, and sentinels and TLS.",
+  ],
+  [/^connected to sentinel /, "is not known to its sentinels. Check masterName."],
+  [/^Failed to refresh slots cache/, "has no server that answers. Check that they run, and nodes and TLS."],
+];
+
 /**
  * Turns whatever ioredis rejects with into a `StoreError`. Its own errors hold the command with its arguments,
  * values and passwords among them, so only their name, code and harmless messages go on as the cause.
@@ -78,6 +92,9 @@ function explain(error: unknown): Explanation {
 }
 
 function unreachable(error: unknown): string {
+  const { message = "" } = (error ?? {}) as { message?: string };
+  const search = SEARCHES.find(([pattern]) => pattern.test(message));
+  if (search !== undefined) return search[1];
   const code = systemCode(error);
   return code === undefined
     ? "has closed the connection. If this was a write, it may have happened."

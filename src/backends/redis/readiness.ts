@@ -1,6 +1,6 @@
-import type { Connectable } from "./client.js";
-import { retryDelay } from "./client.js";
+import { type Connectable, retryDelay } from "./client.js";
 import { withDeadline } from "./deadline.js";
+import { replyCode } from "./errors.js";
 
 /** What {@link Readiness} is told. */
 export interface ReadinessOptions {
@@ -112,7 +112,7 @@ export class Readiness {
   #onError(error: unknown): void {
     // After all sentinels were asked, ioredis goes on asking, and no attempt ends by a close.
     const isSentinelRound = String((error as Error).message).startsWith("All sentinels are unreachable");
-    if (!isSentinelRound) this.#reason = (error as { lastNodeError?: unknown }).lastNodeError ?? error;
+    if (!isSentinelRound) this.#reason = tellingOf(error);
     else if (this.#reason !== undefined) this.#fail();
   }
 
@@ -120,4 +120,10 @@ export class Readiness {
     this.#failure = this.#reason ?? new Error("the connection was closed");
     this.#waiter?.reject(this.#failure);
   }
+}
+
+/** What a server of a cluster has replied when none told of the others, if it was a reply. */
+function tellingOf(error: unknown): unknown {
+  const { lastNodeError } = error as { lastNodeError?: unknown };
+  return replyCode(lastNodeError) === undefined ? error : lastNodeError;
 }

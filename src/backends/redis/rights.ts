@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
   info: "neither",
   /** For clusters. */
   "cluster|slots": "neither",
+  "client|setname": "neither",
   asking: "neither",
   readonly: "neither",
 };
