@@ -92,6 +92,88 @@ describe("where the server is", () => {
   });
 });
 
+describe("where sentinels and clusters are", () => {
+  const COMMON = { db: 0, connectTimeout: 1000, commandTimeout: 1000 };
+  const ADDRESSES = [
+    { host: "h1", port: 1 },
+    { host: "h2", port: 2 },
+  ];
+
+  test.each<[what: string, options: RedisBackendOptions, env: Environment, expected: object]>([
+    [
+      "sentinels by URL",
+      { url: "redis+sentinel://us%40er:p%2Fw@h1:1,h2:2/cache/3" },
+      {},
+      { sentinels: ADDRESSES, masterName: "cache", db: 3, username: "us@er", password: "p/w" },
+    ],
+    [
+      "sentinels by REDIS_URL, with TLS and credentials of their own",
+      {},
+      {
+        REDIS_URL: "rediss+sentinel://h1:1,h2:2/cache",
+        REDIS_SENTINEL_USERNAME: "s",
+        REDIS_SENTINEL_PASSWORD: "t",
+      },
+      {
+        sentinels: ADDRESSES,
+        masterName: "cache",
+        tls: {},
+        sentinelTls: {},
+        sentinelUsername: "s",
+        sentinelPassword: "t",
+      },
+    ],
+    [
+      "sentinels by options, over REDIS_URL and with the other parts of the environment",
+      { sentinels: [{ host: "h1" }], masterName: "cache", sentinelTls: false, tls: true },
+      { REDIS_URL: "redis://a:1", REDIS_PASSWORD: "p", REDIS_DB: "2" },
+      { sentinels: [{ host: "h1", port: 26_379 }], masterName: "cache", password: "p", db: 2, tls: {} },
+    ],
+    [
+      "a cluster by URL",
+      { url: "rediss+cluster://:p@h1:1,h2:2", natMap: { "a:1": { host: "b", port: 2 } } },
+      {},
+      { nodes: ADDRESSES, password: "p", tls: {}, natMap: { "a:1": { host: "b", port: 2 } } },
+    ],
+    ["a cluster by REDIS_URL", {}, { REDIS_URL: "redis+cluster://h1:1,h2:2/" }, { nodes: ADDRESSES }],
+    ["a cluster by options", { nodes: [{ host: "h1" }] }, {}, { nodes: [{ host: "h1", port: 6379 }] }],
+    [
+      "IPv6",
+      { url: "redis+cluster://[::1]:7,h2" },
+      {},
+      {
+        nodes: [
+          { host: "::1", port: 7 },
+          { host: "h2", port: 6379 },
+        ],
+      },
+    ],
+  ])("%s", (_, options, env, expected) => {
+    expect(readOptions(options, env)).toEqual({ ...COMMON, ...expected });
+  });
+
+  test.each<[option: string, options: object, env?: Environment]>([
+    ["url", { url: "redis+sentinel://:canary@h1:1/cache/x" }],
+    ["url", { url: "redis+sentinel://:canary@h1:1/cache/1/2" }],
+    ["url", { url: "redis+other://:canary@h1:1" }],
+    ["url", { url: "redis://:canary@h1:1,h2:2" }],
+    ["url", { url: "redis+cluster://:canary@h1:99999" }],
+    ["masterName", { url: "redis+sentinel://:canary@h1:1" }],
+    ["sentinels", { sentinels: [], masterName: "canary" }],
+    ["masterName", { sentinels: [{ host: "h1" }] }],
+    ["nodes", { nodes: "canary" }],
+    ["nodes[0].port", { nodes: [{ host: "canary", port: 0 }] }],
+    ["db", { url: "redis+cluster://:canary@h1:1/1" }],
+    ["db", { nodes: [{ host: "canary" }] }, { REDIS_DB: "1" }],
+    ["sentinelPassword", { sentinels: [{}], masterName: "canary", sentinelPassword: 7 }],
+  ])("refuses a bad %s without quoting it: %j", (option, options, env = {}) => {
+    const refusal = errorOf(() => readOptions(options, env));
+    expect(refusal).toBeInstanceOf(ConfigurationError);
+    expect(refusal).toMatchObject({ option });
+    expect(String(refusal)).not.toContain("canary");
+  });
+});
+
 describe("the client", () => {
   test("a key prefix is refused, of a server's client and of a cluster's", () => {
     const prefixed = { lazyConnect: true, keyPrefix: "x:" };

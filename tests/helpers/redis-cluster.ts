@@ -84,17 +84,21 @@ export class ClusterTopology {
 
   /** Moves slots with all their keys, one by one, while everything is in use. */
   async move(slots: readonly number[], target: RedisServer): Promise<void> {
+    for (const slot of slots) await (await this.beginMove(slot, target))();
+  }
+
+  /** Begins to hand a slot over; gives what moves the keys and ends it. */
+  async beginMove(slot: number, target: RedisServer): Promise<() => Promise<void>> {
+    const source = await this.primaryOf(slot);
+    if (source === target) return async () => {};
     const ids = new Map((await this.view()).map(({ port, id }) => [port, id]));
-    const to = ids.get(target.port) ?? "";
-    for (const slot of slots) {
-      const source = await this.primaryOf(slot);
-      if (source === target) continue;
-      const from = ids.get(source.port) ?? "";
-      await ask(target, "cluster", "setslot", slot, "importing", from);
-      await ask(source, "cluster", "setslot", slot, "migrating", to);
+    const [from = "", to = ""] = [ids.get(source.port), ids.get(target.port)];
+    await ask(target, "cluster", "setslot", slot, "importing", from);
+    await ask(source, "cluster", "setslot", slot, "migrating", to);
+    return async () => {
       await this.#moveKeys(slot, source, target);
       for (const server of [target, source]) await ask(server, "cluster", "setslot", slot, "node", to);
-    }
+    };
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { StoreError } from "../../errors.js";
 import type { RedisClient, RedisStream } from "./client.js";
 import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
@@ -135,9 +136,9 @@ export class ServerConnection implements Connection {
     throw this.explain(outcome.error);
   }
 
-  /** Makes an error reply a `StoreError`. */
-  explain(error: Error): Error {
-    return this.#explain(error, this.#client.stream);
+  /** Makes an error a `StoreError`, unless it is one. */
+  explain(error: unknown): StoreError {
+    return error instanceof StoreError ? error : this.#explain(error, this.#client.stream);
   }
 
   /** Milliseconds a connection may take to come about. */
@@ -199,7 +200,7 @@ export class ServerConnection implements Connection {
     if (replyCode(error) !== undefined && command?.name === "select") this.#drop(this.#client.stream);
   }
 
-  #explain(error: unknown, stream: RedisStream | undefined): Error {
+  #explain(error: unknown, stream: RedisStream | undefined): StoreError {
     const isDemoted = this.#options.failsOver === true && replyCode(error) === "READONLY";
     if (error instanceof DeadlineError || isDemoted) this.#drop(stream);
     const isVictim = this.#isDropped(stream) && replyCode(error) === undefined;

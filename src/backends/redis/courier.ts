@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.js";
 import { keyOf } from "./commands.js";
 import type { ServerConnection } from "./connection.js";
+import { withDeadline } from "./deadline.js";
 import { type NatMap, type Redirect, redirectOf } from "./redirect.js";
 import { slotOf } from "./slot.js";
 import type { Topology } from "./topology.js";
@@ -66,11 +67,11 @@ export class Courier {
     let parcels: Parcel[] = units.map((unit, index) => ({ unit, index, slot: slotOfUnit(unit) }));
     for (let round = 0; parcels.length > 0; round++) {
       if (round > 1) await sleep(PAUSE_MS);
-      const left = due - performance.now();
-      const deliveries = await this.#round(parcels, Math.max(left, LEAST_BUDGET_MS), bytes);
+      const deliveries = await this.#round(parcels, due, bytes);
+      const hasTime = performance.now() < due - LEAST_BUDGET_MS;
       parcels = [];
       for (const delivery of deliveries) {
-        const again = left > LEAST_BUDGET_MS ? this.#again(delivery, isImpatient) : undefined;
+        const again = hasTime ? this.#again(delivery, isImpatient) : undefined;
         if (again !== undefined) parcels.push(again);
         else delivered[delivery.parcel.index] = settled(delivery);
       }
@@ -78,23 +79,23 @@ export class Courier {
     return delivered;
   }
 
-  async #round(parcels: readonly Parcel[], budget: number, bytes: number): Promise<Delivery[]> {
+  async #round(parcels: readonly Parcel[], due: number, bytes: number): Promise<Delivery[]> {
     const groups = new Map<ServerConnection, Parcel[]>();
     for (const parcel of parcels) {
-      const server = await this.#serverOf(parcel, budget);
+      const server = await this.#serverOf(parcel, due);
       const group = groups.get(server);
       if (group === undefined) groups.set(server, [parcel]);
       else group.push(parcel);
     }
-    const sent = [...groups].map(([server, group]) => this.#send(server, group, budget, bytes));
+    const sent = [...groups].map(([server, group]) => this.#send(server, group, due, bytes));
     return (await Promise.all(sent)).flat();
   }
 
   /** Asks who holds which slot, where the server that is said to hold this one is not there. */
-  async #serverOf(parcel: Parcel, budget: number): Promise<ServerConnection> {
+  async #serverOf(parcel: Parcel, due: number): Promise<ServerConnection> {
     const known = this.#find(parcel);
     if (known?.isUsable()) return known;
-    await this.#topology.refresh(budget);
+    await this.#topology.refresh(left(due));
     const server = this.#find(parcel);
     if (server !== undefined) return server;
     throw new StoreUnavailableError("No server of the Redis cluster holds the slot of this key.");
@@ -107,23 +108,23 @@ export class Courier {
 
   async #send(
     server: ServerConnection,
-    parcels: Parcel[],
-    budget: number,
+    parcels: readonly Parcel[],
+    due: number,
     bytes: number,
   ): Promise<Delivery[]> {
     try {
-      if (!server.isUsable()) await server.connected(budget);
+      if (!server.isUsable()) await withDeadline(server.connected(), left(due));
     } catch (unsent) {
-      await this.#topology.refresh(budget);
+      await this.#topology.refresh(left(due));
       return parcels.map((parcel) => ({ parcel, server, outcome: { unsent } }));
     }
     const units = parcels.map(({ unit, redirect }) => ({ ...unit, asking: redirect?.asking ?? false }));
     try {
-      const outcomes = await server.exchange(units, bytes, budget);
-      return outcomes.map((outcome, n) => ({ parcel: parcels[n] as Parcel, server, outcome }));
+      const outcomes = await server.exchange(units, bytes, left(due));
+      return parcels.map((parcel, n) => ({ parcel, server, outcome: outcomes[n] ?? { replies: [] } }));
     } catch (error) {
       // The next call shall know who has taken over.
-      void this.#topology.refresh(budget);
+      void this.#topology.refresh(left(due));
       throw error;
     }
   }
@@ -140,11 +141,16 @@ export class Courier {
 }
 
 function settled({ outcome, server }: Delivery): Delivered {
-  if ("unsent" in outcome) throw outcome.unsent;
+  if ("unsent" in outcome) throw server.explain(outcome.unsent);
   return { outcome, server };
 }
 
 function slotOfUnit({ commands }: Unit): number | undefined {
   const key = commands[0] && keyOf(commands[0]);
   return key === undefined ? undefined : slotOf(key);
+}
+
+/** Milliseconds until then, and a few in any case. */
+function left(due: number): number {
+  return Math.max(LEAST_BUDGET_MS, due - performance.now());
 }
