@@ -9,7 +9,7 @@ import { ask } from "../helpers/redis-sentinels.js";
 import { type RedisServer, startRedis } from "../helpers/redis-server.js";
 
 /** How long a warning may take to come, or not to. */
-const WARNING_MS = 300;
+const WARNING_MS = 500;
 
 describeRedisServer("a server whose memory is bounded", () => {
   /** What a backend warns of on a server with such settings, called twice. */

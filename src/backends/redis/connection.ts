@@ -186,11 +186,14 @@ export class ServerConnection implements Connection {
   /** A server that accepts connections and says nothing would else hold one for ever. */
   #watchHandshake(): void {
     const { stream } = this.#client;
+    const { connectTimeout, failsOver } = this.#options;
     clearTimeout(this.#handshake);
+    // Where another has taken over from one that hangs, half the time is left to reach it.
+    const patience = failsOver ? connectTimeout / 2 : connectTimeout;
     this.#handshake = setTimeout(() => {
       this.#readiness.blame(new DeadlineError());
       this.#drop(stream);
-    }, this.#options.connectTimeout);
+    }, patience);
     this.#handshake.unref();
   }
 

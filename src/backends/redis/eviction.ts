@@ -2,6 +2,9 @@ import type { Logger } from "../../logger.js";
 import type { Connectable } from "./client.js";
 import type { Connection } from "./commands.js";
 
+/** The first calls go first. */
+const LATER_MS = 100;
+
 /** What each policy of eviction loses once `maxmemory` is reached; the others lose what can be done without. */
 const LOSSES: Readonly<Record<string, string>> = {
   noeviction: "refuses every write (store_full) until entries expire or are cleared",
@@ -19,10 +22,12 @@ const LOSSES: Readonly<Record<string, string>> = {
 export function warnOfEviction<C extends Connection>(client: Connectable, connection: C, logger: Logger): C {
   const look = () => {
     client.off("ready", look);
-    void warning(connection).then(
-      (text) => text !== undefined && logger.warn(text),
-      () => {},
-    );
+    const looking = () =>
+      warning(connection).then(
+        (text) => text !== undefined && logger.warn(text),
+        () => {},
+      );
+    setTimeout(() => void looking(), LATER_MS).unref();
   };
   if (client.status === "ready") look();
   else client.on("ready", look);
