@@ -7,7 +7,10 @@ const NODE_TIMEOUT_MS = 600;
 
 /** Three primaries with a replica each, of a test's own. */
 export class ClusterTopology {
-  constructor(readonly servers: readonly RedisServer[]) {}
+  constructor(
+    readonly servers: RedisServer[],
+    readonly options: RedisServerOptions,
+  ) {}
 
   /** Where a backend finds it. */
   get url(): string {
@@ -101,6 +104,25 @@ export class ClusterTopology {
     };
   }
 
+  /** Adds a primary that holds no slots; gives it once all know it. */
+  async join(): Promise<RedisServer> {
+    const [first] = this.servers;
+    const newcomer = await startMember(this.options);
+    if (first !== undefined) await meet(newcomer, first);
+    this.servers.push(newcomer);
+    await eventually("the newcomer", async () => {
+      for (const server of this.servers) {
+        const nodes = String(await ask(server, "cluster", "nodes"))
+          .trim()
+          .split("\n")
+          .map(nodeOf);
+        if (nodes.filter((node) => node.isUp).length !== this.servers.length)
+          throw new Error("not all know it");
+      }
+    });
+    return newcomer;
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
@@ -144,7 +166,7 @@ export async function startCluster(options: RedisServerOptions = {}): Promise<Cl
     const id = await ask(servers[n], "cluster", "myid");
     await eventually("the primary to be known", () => ask(replica, "cluster", "replicate", String(id)));
   }
-  const topology = new ClusterTopology(servers);
+  const topology = new ClusterTopology(servers, options);
   await topology.settled();
   return topology;
 }

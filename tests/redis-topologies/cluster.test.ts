@@ -15,7 +15,7 @@ import type { RedisServer } from "../helpers/redis-server.js";
 import { expectSound, report } from "./expectations.js";
 import { Traffic, untyped } from "./traffic.js";
 
-const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
+const { Redis, Cluster } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
 
 describeRedisServer("a cluster, in use", () => {
   let topology: ClusterTopology;
@@ -184,5 +184,26 @@ describeRedisServer("a cluster, in use", () => {
       ["unlink", sidecar],
     ]);
     await connection.close();
+  });
+
+  test("a slot moves to a server that had none", { timeout: 60_000 }, async () => {
+    const connection = connect({ nodes: topology.nodes, logger: recordingLogger() });
+    const given = new Cluster(topology.nodes);
+    const other = connect({ client: given, logger: recordingLogger() });
+    const slot = slotOf("{mcp-refcache:new}");
+    await other.call(["get", "{mcp-refcache:new}:0"]);
+    const finish = await topology.beginMove(slot, await topology.join());
+    for (const [n, each] of [connection, other].entries()) {
+      await each.call(["set", `{mcp-refcache:new}:${n}`, n]);
+      expect(await each.call(["get", `{mcp-refcache:new}:${n}`])).toBe(`${n}`);
+    }
+    await finish();
+    for (const each of [connection, other]) {
+      const read = await each.send([0, 1].map((n) => ["get", `{mcp-refcache:new}:${n}`]));
+      expect(read).toEqual(["0", "1"]);
+      expect(await each.servers()).toHaveLength(4);
+      await each.close();
+    }
+    given.disconnect();
   });
 });

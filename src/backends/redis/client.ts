@@ -31,6 +31,8 @@ export interface RedisClient extends Connectable {
   pipeline(commands: RedisArgument[][]): {
     exec(): Promise<[error: Error | null, reply: unknown][] | null>;
   };
+  /** Makes another client like it. */
+  duplicate?(changes: Record<string, unknown>): RedisClient;
   /** Ends the connection once the commands before it are answered. */
   quit(): Promise<unknown>;
   /** Ends the connection at once. */
@@ -54,6 +56,9 @@ export interface RedisClusterClient extends Connectable {
 export interface RedisStream {
   /** Bytes received so far. */
   readonly bytesRead: number;
+  /** The server's IP address and port, while connected. */
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
   destroy(): unknown;
 }
 

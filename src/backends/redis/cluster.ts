@@ -92,7 +92,7 @@ export class ClusterConnection implements Connection {
     const start = performance.now();
     await this.#connected();
     const budget = this.#options.commandTimeout + sendingTime(bytes) - (performance.now() - start);
-    return this.#courier.deliver(units, budget, bytes, isImpatient);
+    return this.#courier.deliver(units, budget, isImpatient);
   }
 
   async #connected(): Promise<void> {

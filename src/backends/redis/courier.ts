@@ -52,22 +52,16 @@ export class Courier {
   /**
    * Sends units, those of one server in one round trip, until each has an outcome.
    * @param budget milliseconds after which a refusal is an outcome.
-   * @param bytes how much is sent, where that is much.
    * @param isImpatient whether TRYAGAIN is an outcome.
    * @throws {StoreError} when a server fails or takes too long.
    */
-  async deliver(
-    units: readonly Unit[],
-    budget: number,
-    bytes: number,
-    isImpatient = false,
-  ): Promise<Delivered[]> {
+  async deliver(units: readonly Unit[], budget: number, isImpatient = false): Promise<Delivered[]> {
     const due = performance.now() + budget;
     const delivered: Delivered[] = [];
     let parcels: Parcel[] = units.map((unit, index) => ({ unit, index, slot: slotOfUnit(unit) }));
     for (let round = 0; parcels.length > 0; round++) {
       if (round > 1) await sleep(PAUSE_MS);
-      const deliveries = await this.#round(parcels, due, bytes);
+      const deliveries = await this.#round(parcels, due);
       const hasTime = performance.now() < due - LEAST_BUDGET_MS;
       parcels = [];
       for (const delivery of deliveries) {
@@ -79,7 +73,7 @@ export class Courier {
     return delivered;
   }
 
-  async #round(parcels: readonly Parcel[], due: number, bytes: number): Promise<Delivery[]> {
+  async #round(parcels: readonly Parcel[], due: number): Promise<Delivery[]> {
     const groups = new Map<ServerConnection, Parcel[]>();
     for (const parcel of parcels) {
       const server = await this.#serverOf(parcel, due);
@@ -87,7 +81,7 @@ export class Courier {
       if (group === undefined) groups.set(server, [parcel]);
       else group.push(parcel);
     }
-    const sent = [...groups].map(([server, group]) => this.#send(server, group, due, bytes));
+    const sent = [...groups].map(([server, group]) => this.#send(server, group, due));
     return (await Promise.all(sent)).flat();
   }
 
@@ -106,12 +100,7 @@ export class Courier {
     return told ?? this.#topology.primaryOf(slot);
   }
 
-  async #send(
-    server: ServerConnection,
-    parcels: readonly Parcel[],
-    due: number,
-    bytes: number,
-  ): Promise<Delivery[]> {
+  async #send(server: ServerConnection, parcels: readonly Parcel[], due: number): Promise<Delivery[]> {
     try {
       if (!server.isUsable()) await withDeadline(server.connected(), left(due));
     } catch (unsent) {
@@ -120,7 +109,7 @@ export class Courier {
     }
     const units = parcels.map(({ unit, redirect }) => ({ ...unit, asking: redirect?.asking ?? false }));
     try {
-      const outcomes = await server.exchange(units, bytes, left(due));
+      const outcomes = await server.exchange(units, 0, left(due));
       return parcels.map((parcel, n) => ({ parcel, server, outcome: outcomes[n] ?? { replies: [] } }));
     } catch (error) {
       // The next call shall know who has taken over.

@@ -25,8 +25,8 @@ export class SentinelWatch {
     this.#settings = settings;
   }
 
-  /** Begins, unless it has begun. */
-  start(onSwitch: () => void): void {
+  /** Begins, unless it has begun; tells the new primary's address, `host:port`. */
+  start(onSwitch: (address: string) => void): void {
     this.#listeners ??= this.#settings.sentinels.map(({ host, port }) => this.#listen(host, port, onSwitch));
   }
 
@@ -36,7 +36,7 @@ export class SentinelWatch {
     this.#listeners = [];
   }
 
-  #listen(host: string, port: number, onSwitch: () => void): Listener {
+  #listen(host: string, port: number, onSwitch: (address: string) => void): Listener {
     const { masterName, sentinelUsername, sentinelPassword, sentinelTls, connectTimeout } = this.#settings;
     const { Redis } = loadIoredis();
     const listener = new Redis({
@@ -52,9 +52,17 @@ export class SentinelWatch {
       ...(sentinelTls ? { tls: sentinelTls } : {}),
     }) as unknown as Listener;
     listener.on("error", () => {});
-    listener.on("message", (_, text) => text.startsWith(`${masterName} `) && onSwitch());
+    listener.on("message", (_, text) => {
+      const [name, , , newHost, newPort] = text.split(" ");
+      if (name === masterName) onSwitch(this.#reached(`${newHost}:${newPort}`));
+    });
     listener.subscribe(CHANNEL).catch(() => {});
     return listener;
+  }
+
+  #reached(address: string): string {
+    const mapped = this.#settings.natMap?.[address];
+    return mapped === undefined ? address : `${mapped.host}:${mapped.port}`;
   }
 }
 
@@ -67,7 +75,7 @@ export class SentinelConnection extends ServerConnection {
     super(client, options);
     this.#client = client;
     this.#watch = watch;
-    client.on("ready", () => watch.start(() => this.#leave()));
+    client.on("ready", () => watch.start((address) => this.#goTo(address)));
   }
 
   override close(): Promise<void> {
@@ -75,9 +83,12 @@ export class SentinelConnection extends ServerConnection {
     return super.close();
   }
 
-  /** Leaves the former primary, or does not wait any longer to look for the new one. */
-  #leave(): void {
-    if (this.#client.status === "reconnecting") this.#client.connect().catch(() => {});
+  /** Leaves the former primary, unless another sentinel has said so before, or looks for the new one at once. */
+  #goTo(primary: string): void {
+    const { status, stream } = this.#client;
+    const host = stream?.remoteAddress?.replace(/^::ffff:/, "");
+    if (status === "ready" && `${host}:${stream?.remotePort}` === primary) return;
+    if (status === "reconnecting") this.#client.connect().catch(() => {});
     else this.drop();
   }
 }

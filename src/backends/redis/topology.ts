@@ -10,6 +10,8 @@ export class Topology {
   readonly #client: RedisClusterClient;
   readonly #options: Omit<ConnectionOptions, "where">;
   readonly #servers = new Map<RedisClient, ServerConnection>();
+  /** Servers that hold no slot yet, and are about to be given one. */
+  readonly #newcomers = new Map<string, ServerConnection>();
   readonly #forget = (node: unknown) => void this.#servers.delete(node as RedisClient);
   #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
@@ -24,13 +26,17 @@ export class Topology {
   primaryOf(slot: number | undefined): ServerConnection | undefined {
     if (slot === undefined) return this.primaries()[0];
     const address = this.#client.slots[slot]?.[0];
-    return address === undefined ? undefined : this.at(address);
-  }
-
-  /** The server at an address, `host:port`, if it is known to be one of the cluster's. */
-  at(address: string): ServerConnection | undefined {
     const node = this.#client.nodes("all").find((each) => addressOf(each) === address);
     return node && this.#serverOf(node);
+  }
+
+  /** The server at an address, `host:port`, that a server of the cluster has named. */
+  at(address: string): ServerConnection | undefined {
+    const node = this.#client.nodes("all").find((each) => addressOf(each) === address);
+    if (node === undefined) return this.#newcomer(address);
+    void this.#newcomers.get(address)?.close();
+    this.#newcomers.delete(address);
+    return this.#serverOf(node);
   }
 
   /** Every server that holds slots and takes writes. */
@@ -62,7 +68,8 @@ export class Topology {
   /** Closes the connections to the servers. */
   async close(): Promise<void> {
     this.#client.off("-node", this.#forget);
-    await Promise.all([...this.#servers.values()].map((server) => server.close()));
+    const servers = [...this.#servers.values(), ...this.#newcomers.values()];
+    await Promise.all(servers.map((server) => server.close()));
   }
 
   #ask(): Promise<void> {
@@ -74,6 +81,20 @@ export class Topology {
         resolve();
       });
     });
+  }
+
+  /** ioredis has no client for a server without slots; one is made as those that it has. */
+  #newcomer(address: string): ServerConnection | undefined {
+    const known = this.#newcomers.get(address);
+    const colon = address.lastIndexOf(":");
+    const place = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+    const client =
+      known ?? this.#client.nodes("all")[0]?.duplicate?.({ ...place, enableOfflineQueue: false });
+    if (client === undefined || client instanceof ServerConnection) return client;
+    const options = { ...this.#options, owned: true, revive: true, where: address };
+    const server = new ServerConnection(client, options);
+    this.#newcomers.set(address, server);
+    return server;
   }
 
   #serverOf(node: RedisClient): ServerConnection {
