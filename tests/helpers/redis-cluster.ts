@@ -111,6 +111,8 @@ export class ClusterTopology {
     if (first !== undefined) await meet(newcomer, first);
     this.servers.push(newcomer);
     await eventually("the newcomer", async () => {
+      const state = String(await ask(newcomer, "cluster", "info"));
+      if (!state.includes("cluster_state:ok")) throw new Error("it does not know the cluster yet");
       for (const server of this.servers) {
         const nodes = String(await ask(server, "cluster", "nodes"))
           .trim()

@@ -28,15 +28,15 @@ return redis.call('pexpire', KEYS[1], ARGV[2])`);
 /** Keys: lease. Arguments: owner. */
 const RELEASE = new Script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('del', KEYS[1])`);
+return redis.call('unlink', KEYS[1])`);
 
 /** Keys: lease, fence, link. Arguments: owner, fence, reference, its life or nothing for ever. */
 const LINK = new Script(`
 if redis.call('get', KEYS[2]) ~= ARGV[2] then return 0 end
 if ARGV[4] == '' then redis.call('set', KEYS[3], ARGV[3])
 elseif tonumber(ARGV[4]) > 0 then redis.call('set', KEYS[3], ARGV[3], 'PX', ARGV[4])
-else redis.call('del', KEYS[3]) end
-if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
+else redis.call('unlink', KEYS[3]) end
+if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('unlink', KEYS[1]) end
 return 1`);
 
 /** Leases as keys that end by themselves; who may change one is decided by the server, in scripts. */

@@ -16,6 +16,16 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
   zpopmin: "writes",
   zscan: "reads",
   zcount: "reads",
+  exists: "reads",
+  /** For leases; what a lost one costs is a second run of a tool, which is not worth a wait. */
+  eval: "neither",
+  evalsha: "neither",
+  pexpire: "neither",
+  time: "neither",
+  /** For what servers tell each other. */
+  publish: "neither",
+  subscribe: "neither",
+  ping: "neither",
   multi: "neither",
   exec: "neither",
   /** For `durability: "replicated"`. */

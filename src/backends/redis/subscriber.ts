@@ -26,7 +26,7 @@ const ONE_ATTEMPT = {
 
 /** A client for a subscription to the server of another; `undefined` for a client that cannot be duplicated. */
 export function makeSubscriber(client: RedisClient): SubscriberClient | undefined {
-  return (client as DuplicableClient).duplicate?.(ONE_ATTEMPT);
+  return (client as unknown as DuplicableClient).duplicate?.(ONE_ATTEMPT);
 }
 
 /** What a client that was given may have, or not. */
