@@ -173,15 +173,32 @@ export class DecryptionError extends RefCacheError {
   }
 }
 
+/** What a {@link StoreError} is made with, beside its message. */
+export interface StoreErrorOptions extends ErrorOptions {
+  /** See {@link StoreError.outcomeUnknown}. Default `false`. */
+  readonly outcomeUnknown?: boolean | undefined;
+}
+
 /** Base of everything that goes wrong between the cache and its store. */
-export abstract class StoreError extends RefCacheError {}
+export abstract class StoreError extends RefCacheError {
+  /**
+   * Whether a write that failed may have been done all the same, or may still be. `false` for a write that was surely
+   * not done, and for every read.
+   */
+  readonly outcomeUnknown: boolean;
+
+  constructor(message: string, options: StoreErrorOptions = {}) {
+    super(message, options);
+    this.outcomeUnknown = options.outcomeUnknown ?? false;
+  }
+}
 
 /** Thrown when the store cannot be reached, refuses the credentials, or is closed. */
 export class StoreUnavailableError extends StoreError {
   readonly code = "store_unavailable";
 }
 
-/** Thrown when the store did not answer in time. After a write, its outcome is unknown. */
+/** Thrown when the store did not answer in time. After a write, `outcomeUnknown` tells whether it may have been done. */
 export class StoreTimeoutError extends StoreError {
   readonly code = "store_timeout";
 }

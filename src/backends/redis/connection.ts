@@ -6,7 +6,7 @@ import { closedError, replyCode, toStoreError } from "./errors.js";
 import { Readiness } from "./readiness.js";
 import { Replication } from "./replication.js";
 import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
-import { isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit, writes } from "./unit.js";
+import { isReading, isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit, writes } from "./unit.js";
 
 /** What a connection is told about its client. */
 export interface ConnectionOptions {
@@ -96,19 +96,21 @@ export class ServerConnection implements Connection {
    * Runs a command, or several that are sent at once, within the time that is given to a call.
    * @param bytes how much is sent, where that is much.
    * @param budget milliseconds it may take, where it is not the first attempt.
+   * @param isWriting whether it may change something, so that without a reply its outcome is unknown.
    * @throws {StoreError} when it fails or takes too long.
    */
   async run<T>(
     send: (client: RedisClient) => Promise<T>,
     bytes = 0,
     budget = this.#options.commandTimeout,
+    isWriting = true,
   ): Promise<T> {
     const left = this.isUsable() ? budget : await this.connected(budget);
     const { stream } = this.#client;
     try {
       return await withDeadline(send(this.#client), left + sendingTime(bytes), () => stream?.bytesRead ?? 0);
     } catch (error) {
-      throw this.#explain(error, stream);
+      throw this.#explain(error, stream, isWriting);
     }
   }
 
@@ -123,7 +125,7 @@ export class ServerConnection implements Connection {
       stream = client.stream;
       return exchanged(client, units);
     };
-    const outcomes = await this.run(sending, bytes, budget);
+    const outcomes = await this.run(sending, bytes, budget, !units.every(isReading));
     const hasWritten = units.some((unit, n) => writes(unit) && "replies" in (outcomes[n] ?? {}));
     if (hasWritten) await this.#replication?.confirm(stream);
     return outcomes;
@@ -203,11 +205,11 @@ export class ServerConnection implements Connection {
     if (replyCode(error) !== undefined && command?.name === "select") this.#drop(this.#client.stream);
   }
 
-  #explain(error: unknown, stream: RedisStream | undefined): StoreError {
+  #explain(error: unknown, stream: RedisStream | undefined, wasWriting = false): StoreError {
     const isDemoted = this.#options.failsOver === true && replyCode(error) === "READONLY";
     if (error instanceof DeadlineError || isDemoted) this.#drop(stream);
     const isVictim = this.#isDropped(stream) && replyCode(error) === undefined;
-    return toStoreError(isVictim ? new DeadlineError() : error, this.#options.where);
+    return toStoreError(isVictim ? new DeadlineError() : error, this.#options.where, wasWriting);
   }
 
   #isDropped(stream: RedisStream | undefined): boolean {

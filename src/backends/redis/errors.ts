@@ -1,5 +1,6 @@
 import {
   type StoreError,
+  type StoreErrorOptions,
   StoreFullError,
   StoreTimeoutError,
   StoreUnavailableError,
@@ -8,7 +9,7 @@ import {
 import { DeadlineError } from "./deadline.js";
 import { RIGHTS_HINT } from "./rights.js";
 
-type StoreErrorClass = new (message: string, options?: ErrorOptions) => StoreError;
+type StoreErrorClass = new (message: string, options?: StoreErrorOptions) => StoreError;
 type Explanation = readonly [StoreErrorClass, problem: string];
 
 const PASSWORD_HINT = "Check username and password (REDIS_URL, REDIS_PASSWORD).";
@@ -63,10 +64,14 @@ const SEARCHES: readonly (readonly [RegExp, problem: string])[] = [
 /**
  * Turns whatever ioredis rejects with into a `StoreError`. Its own errors hold the command with its arguments,
  * values and passwords among them, so only their name, code and harmless messages go on as the cause.
+ * @param wasWriting whether a write had been sent by then: without a reply, nobody knows whether it was done.
  */
-export function toStoreError(error: unknown, where: string): StoreError {
+export function toStoreError(error: unknown, where: string, wasWriting = false): StoreError {
   const [Class, problem] = explain(error);
-  return new Class(`The Redis store at ${where} ${problem}`, { cause: withoutSecrets(error) });
+  const outcomeUnknown = wasWriting && replyCode(error) === undefined;
+  const outcome = outcomeUnknown ? " The outcome of the write is unknown." : "";
+  const options = { cause: withoutSecrets(error), outcomeUnknown };
+  return new Class(`The Redis store at ${where} ${problem}${outcome}`, options);
 }
 
 /** The first word of an error reply, such as `WRONGTYPE`; `undefined` for any other error. */
@@ -82,7 +87,7 @@ export function closedError(): StoreError {
 
 function explain(error: unknown): Explanation {
   if (error instanceof DeadlineError || systemCode(error) === "ETIMEDOUT") {
-    return [StoreTimeoutError, "did not answer in time. If this was a write, it may have happened."];
+    return [StoreTimeoutError, "did not answer in time."];
   }
   const code = replyCode(error);
   if (code === undefined) return [StoreUnavailableError, unreachable(error)];
@@ -97,7 +102,7 @@ function unreachable(error: unknown): string {
   if (search !== undefined) return search[1];
   const code = systemCode(error);
   return code === undefined
-    ? "has closed the connection. If this was a write, it may have happened."
+    ? "has closed the connection."
     : `cannot be reached (${code}). Check that it runs, and host, port and TLS.`;
 }
 

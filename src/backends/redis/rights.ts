@@ -1,11 +1,13 @@
 /**
- * Every command that is sent, and whether it writes: what an ACL user must be allowed, and what is waited for under
- * `durability: "replicated"`. A command that is missing here fails the tests, which run as a user with these rights.
- * The line in docs/production.md says the same.
+ * Every command that is sent, and what it does: nothing to what is stored (`reads`); change it (`writes`), which is waited
+ * for under `durability: "replicated"`; or change what need not be waited for (`acts`). This is what an ACL user must be
+ * allowed. A command that is missing here fails the tests, which run as a user with these rights. The line in
+ * docs/production.md says the same.
  */
-const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
+const COMMANDS: Readonly<Record<string, "reads" | "writes" | "acts">> = {
   get: "reads",
   getrange: "reads",
+  exists: "reads",
   set: "writes",
   unlink: "writes",
   scan: "reads",
@@ -16,27 +18,26 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "neither">> = {
   zpopmin: "writes",
   zscan: "reads",
   zcount: "reads",
-  exists: "reads",
   /** For leases; what a lost one costs is a second run of a tool, which is not worth a wait. */
-  eval: "neither",
-  evalsha: "neither",
-  pexpire: "neither",
-  time: "neither",
+  eval: "acts",
+  evalsha: "acts",
+  pexpire: "acts",
+  time: "reads",
   /** For what servers tell each other. */
-  publish: "neither",
-  subscribe: "neither",
-  ping: "neither",
-  multi: "neither",
-  exec: "neither",
+  publish: "acts",
+  subscribe: "acts",
+  ping: "reads",
+  multi: "acts",
+  exec: "acts",
   /** For `durability: "replicated"`. */
-  wait: "neither",
+  wait: "reads",
   /** For the warning of a `maxmemory-policy` that loses what is stored. */
-  info: "neither",
+  info: "reads",
   /** For clusters. */
-  "cluster|slots": "neither",
-  "client|setname": "neither",
-  asking: "neither",
-  readonly: "neither",
+  "cluster|slots": "reads",
+  "client|setname": "acts",
+  asking: "acts",
+  readonly: "acts",
 };
 
 /** What an ACL user needs, as `ACL SETUSER` takes it. */
@@ -53,4 +54,9 @@ export const RIGHTS_HINT = `It needs ${Object.keys(COMMANDS).join(", ").toUpperC
 /** Tells whether a command changes what is stored. */
 export function isWrite(command: string): boolean {
   return COMMANDS[command.toLowerCase()] === "writes";
+}
+
+/** Tells whether a command changes nothing; of any other without a reply, nobody knows what became. */
+export function isRead(command: string): boolean {
+  return COMMANDS[command.toLowerCase()] === "reads";
 }

@@ -1,7 +1,7 @@
 import type { RedisArgument } from "./client.js";
 import type { Command } from "./commands.js";
 import { replyCode } from "./errors.js";
-import { isWrite } from "./rights.js";
+import { isRead, isWrite } from "./rights.js";
 
 /** What is sent, accepted and refused as one: a command, or several as a transaction. */
 export interface Unit {
@@ -64,6 +64,11 @@ function outcomeOf(replies: readonly Reply[]): Outcome {
 /** Tells whether a unit changes what is stored. */
 export function writes({ commands }: Unit): boolean {
   return commands.some(([name]) => isWrite(name));
+}
+
+/** Tells whether a unit changes nothing. */
+export function isReading({ commands }: Unit): boolean {
+  return commands.every(([name]) => isRead(name.replace(AS_BYTES, "")));
 }
 
 /** Tells whether an error says that a key holds something of another type. */
