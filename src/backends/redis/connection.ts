@@ -2,7 +2,7 @@ import { StoreError } from "../../errors.js";
 import type { RedisClient, RedisStream } from "./client.js";
 import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
-import { closedError, replyCode, toStoreError } from "./errors.js";
+import { closedError, isNonsense, replyCode, toStoreError } from "./errors.js";
 import { Readiness } from "./readiness.js";
 import { Replication } from "./replication.js";
 import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
@@ -200,6 +200,8 @@ export class ServerConnection implements Connection {
   }
 
   #onError(error: unknown): void {
+    // Nothing that follows on the connection would make sense, and ioredis reads on until the other side ends it.
+    if (this.#options.owned && isNonsense(error)) this.#client.stream?.destroy();
     // ioredis goes on in database 0 when it may not select the one it was told to.
     const { command } = error as { command?: { name?: unknown } };
     if (replyCode(error) !== undefined && command?.name === "select") this.#drop(this.#client.stream);

@@ -61,6 +61,9 @@ const SEARCHES: readonly (readonly [RegExp, problem: string])[] = [
   [/^Failed to refresh slots cache/, "has no server that answers. Check that they run, and nodes and TLS."],
 ];
 
+/** How ioredis ends every message about a reply that it cannot read, or that answers nothing. */
+const IOREDIS_IS_AT_A_LOSS = /please report (this|it)\b/i;
+
 /**
  * Turns whatever ioredis rejects with into a `StoreError`. Its own errors hold the command with its arguments,
  * values and passwords among them, so only their name, code and harmless messages go on as the cause.
@@ -80,6 +83,11 @@ export function replyCode(error: unknown): string | undefined {
   return /^[A-Z]+/.exec(error.message)?.[0];
 }
 
+/** Tells whether what came from the server makes no sense, so that nothing that follows on the connection does. */
+export function isNonsense(error: unknown): boolean {
+  return error instanceof Error && error.name !== "ReplyError" && IOREDIS_IS_AT_A_LOSS.test(error.message);
+}
+
 /** The error of a backend that was closed. */
 export function closedError(): StoreError {
   return new StoreUnavailableError("The Redis store is closed. Make a new backend.");
@@ -89,6 +97,8 @@ function explain(error: unknown): Explanation {
   if (error instanceof DeadlineError || systemCode(error) === "ETIMEDOUT") {
     return [StoreTimeoutError, "did not answer in time."];
   }
+  if (isNonsense(error))
+    return [StoreUnavailableError, "does not answer as Redis does. Check host, port and TLS."];
   const code = replyCode(error);
   if (code === undefined) return [StoreUnavailableError, unreachable(error)];
   const { message } = error as Error;
