@@ -13,6 +13,10 @@ export interface Fault {
 
 const NO_FAULT: Fault = {};
 
+function pass(socket: Socket, bytes: Buffer): void {
+  if (!socket.writableEnded) socket.write(bytes);
+}
+
 /** One connection through a proxy: a client's socket, and the one to the server in its behalf. */
 export class Link {
   readonly #client: Socket;
@@ -32,12 +36,12 @@ export class Link {
 
   /** Passes bytes on to the server. */
   toServer(bytes: Buffer): void {
-    this.#server.write(bytes);
+    pass(this.#server, bytes);
   }
 
   /** Passes bytes on to the client. */
   toClient(bytes: Buffer): void {
-    this.#client.write(bytes);
+    pass(this.#client, bytes);
   }
 
   /** Ends both sides in good order, as a process that ends does. */
@@ -138,6 +142,19 @@ export class FaultProxy {
   heal(): void {
     this.#fault = NO_FAULT;
     for (const link of this.#links) link.release();
+  }
+
+  /** Ends the connections there are, and waits until the clients have ended theirs. */
+  async cutAll(): Promise<void> {
+    const ended = this.ended();
+    for (const client of this.#clients) client.end();
+    await ended;
+  }
+
+  /** Waits for the end of the connections there are. */
+  async ended(): Promise<void> {
+    const ends = [...this.#clients].map((client) => new Promise((resolve) => client.once("close", resolve)));
+    await Promise.all(ends);
   }
 
   /** Refuses connections, and cuts those there are. */

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { StoreError, SYSTEM } from "../../src/index.js";
+import {
+  type Ended,
+  endOf,
+  type Operation,
+  type Outcome,
+  prepareOperations,
+  type Server,
+} from "./operations.js";
+
+/** Something that can go wrong with a store of kind `Rig`. */
+export interface FaultCase<Rig> {
+  /** What the list in `docs/faults.md` calls it. */
+  readonly name: string;
+  /** Makes it happen. */
+  begin(rig: Rig): unknown;
+  /** Puts it right. */
+  end(rig: Rig): unknown;
+  /** How reads may end under it; the first one is seen at least once. */
+  readonly reads: readonly [Outcome, ...Outcome[]];
+  /** How writes may end under it; the first one is seen at least once. */
+  readonly writes: readonly [Outcome, ...Outcome[]];
+  /** Whether the store forgets, or has others write into it: then what was acknowledged may be gone. */
+  readonly loses?: boolean;
+  /** Numbers in each list that is written. */
+  readonly length?: number;
+}
+
+/** A store that can fail, a server that is to bear it, and another that sees what is in the store. */
+export interface Scene<Rig> {
+  readonly rig: Rig;
+  readonly server: Server;
+  readonly observer: Server;
+  /** Milliseconds that each command of the server may take. */
+  readonly deadline: number;
+}
+
+/** What a busy machine may add to a deadline, in milliseconds. */
+const ROOM_MS = 1500;
+
+/**
+ * Lets a fault happen while every operation is under way, and lets every operation begin under it. Checks that each
+ * ends in time, and as it may; that work goes on within a second of its end; and that writes have, or have not,
+ * happened as they said.
+ */
+export async function runFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): Promise<void> {
+  const { server, observer, rig } = scene;
+  const early = await prepareOperations(server, observer, fault.length);
+  const late = await prepareOperations(server, observer, fault.length);
+  const { ended, under } = await meet(fault, rig, early, late);
+  expect(await recovery(server), "the time to work again").toBeLessThan(1000 + ROOM_MS);
+  await recovery(observer);
+  for (const end of [...ended, ...under]) checkTime(end, scene.deadline);
+  checkOutcomes(ended, fault, ["value", "unstored"]);
+  checkOutcomes(under, fault, []);
+  checkSeen(under, fault);
+  for (const end of [...ended, ...under]) await checkWrite(end, fault, observer);
+}
+
+/** What was under way when the fault came, and what began under it. */
+async function meet<Rig>(
+  fault: FaultCase<Rig>,
+  rig: Rig,
+  early: readonly Operation[],
+  late: readonly Operation[],
+): Promise<{ ended: Ended[]; under: Ended[] }> {
+  const underWay = Promise.all(early.map(endOf));
+  try {
+    await fault.begin(rig);
+    const under = await Promise.all(late.map(endOf));
+    return { ended: await underWay, under };
+  } finally {
+    await fault.end(rig);
+  }
+}
+
+/** Checks that an operation has kept its deadlines. */
+export function checkTime({ operation, elapsed }: Ended, deadline: number): void {
+  expect(elapsed, `${operation.name} has a deadline`).toBeLessThan(operation.steps * deadline + ROOM_MS);
+}
+
+function checkOutcomes(ended: readonly Ended[], fault: FaultCase<never>, more: readonly Outcome[]): void {
+  for (const { operation, outcome, outcomeUnknown } of ended) {
+    expect(allowed(operation, fault, more), operation.name).toContain(outcome);
+    if (operation.kind === "read") expect(outcomeUnknown, operation.name).toBe(false);
+  }
+}
+
+function allowed({ kind }: Operation, fault: FaultCase<never>, more: readonly Outcome[]): readonly Outcome[] {
+  if (kind === "tool") return ["value", "unstored"];
+  return [...(kind === "read" ? fault.reads : fault.writes), ...more];
+}
+
+/** A fault that nobody notices would prove nothing. */
+function checkSeen(ended: readonly Ended[], { reads, writes }: FaultCase<never>): void {
+  const of = (kind: Operation["kind"]) =>
+    ended.filter(({ operation }) => operation.kind === kind).map(({ outcome }) => outcome);
+  expect(of("read")).toContain(reads[0]);
+  expect(of("write")).toContain(writes[0]);
+}
+
+/** What was acknowledged is there; what surely failed is not; of the rest, nothing but all of it. */
+async function checkWrite(end: Ended, { loses }: FaultCase<never>, observer: Server): Promise<void> {
+  const { operation, outcome, outcomeUnknown } = end;
+  if (operation.found === undefined || loses) return;
+  const expected = outcome === "value" ? ["done"] : outcomeUnknown ? ["done", "undone"] : ["undone"];
+  expect(expected, `${operation.name} after ${outcome}`).toContain(await operation.found(observer));
+}
+
+/** Milliseconds until writes and reads work again. */
+export async function recovery({ cache, backend }: Server): Promise<number> {
+  const start = performance.now();
+  for (;;) {
+    try {
+      const { refId } = await cache.set("recovery", [1, 2, 3], { ttl: "1m" });
+      expect(await cache.resolve(refId, { actor: SYSTEM })).toEqual([1, 2, 3]);
+      await backend.exists(refId);
+      return performance.now() - start;
+    } catch (error) {
+      if (!(error instanceof StoreError) || performance.now() - start > 10_000) throw error;
+      await sleep(10);
+    }
+  }
+}
