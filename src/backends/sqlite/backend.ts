@@ -30,6 +30,7 @@ import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { labelledPages, removePages, writeLabels } from "./labels.js";
+import { FileIdentity } from "./file-identity.js";
 import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
@@ -64,6 +65,7 @@ export class SqliteBackend
   readonly #waiting = new WaitingCalls();
   readonly #channel = new SqliteChannel((work) => this.#run(work));
   #connection: Connection | undefined;
+  #file: FileIdentity | undefined;
   #sweeper: Sweeper | undefined;
   #closed = false;
 
@@ -345,8 +347,10 @@ export class SqliteBackend
 
   #connect(): Statements {
     if (this.#closed) throw new StoreUnavailableError(`The SQLite store ${this.path} is closed.`);
+    if (this.#file?.hasChanged()) this.#disconnect();
     if (this.#connection === undefined) {
       this.#connection = openConnection(this.#driver, this.path);
+      this.#file = this.path === IN_MEMORY ? undefined : new FileIdentity(this.path);
       this.#sweeper = new Sweeper(this.#connection.statements, this.#sweepInterval);
     }
     return this.#connection.statements;
@@ -356,6 +360,7 @@ export class SqliteBackend
     this.#sweeper?.stop();
     this.#connection?.database.close();
     this.#connection = undefined;
+    this.#file = undefined;
   }
 
   /** An unusable file is let go of, so that the next call opens what has been put right meanwhile. */
