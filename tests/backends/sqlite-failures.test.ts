@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -17,6 +16,7 @@ import {
 } from "../../src/errors.js";
 import { all, entry, reference } from "../helpers/entries.js";
 import { temporaryFolder } from "../helpers/folders.js";
+import { canMount } from "../helpers/mounts.js";
 import { sqlite } from "../helpers/sqlite.js";
 import { longestTurn } from "../helpers/turns.js";
 import { childResult } from "./sqlite-children/run.js";
@@ -204,19 +204,6 @@ describe("a full disk", () => {
 
   async function fill(backend: SqliteBackend): Promise<void> {
     for (let n = 1; n < 1000; n++) await backend.set(reference(n), entry({ value: "x".repeat(10_000) }));
-  }
-
-  function canMount(): boolean {
-    const folder = mkdtempSync(join(tmpdir(), "refcache-mount-"));
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder], { stdio: "ignore" });
-      execFileSync("umount", ["-l", folder], { stdio: "ignore" });
-      return true;
-    } catch {
-      return false;
-    } finally {
-      rmdirSync(folder);
-    }
   }
 });
 

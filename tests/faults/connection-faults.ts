@@ -31,6 +31,15 @@ export const CONNECTION_FAULTS: readonly FaultCase<RedisRig>[] = [
   inProxy("Garbage comes before replies", faults.garbageBeforeReplies("?!"), ["store_unavailable"]),
   inProxy("Replies are damaged on the way", faults.changeReplies("$", "*"), ["store_unavailable"]),
   {
+    // The end of one number in each list.
+    ...inProxy("Values are changed on the way", faults.changeReplies("000007,", "000008,"), [
+      "miss",
+      "value",
+    ]),
+    writes: ["value"],
+    cacheAlone: true,
+  },
+  {
     name: "Connections are refused",
     begin: ({ proxy }) => proxy.refuse(),
     end: ({ proxy }) => proxy.accept(),

@@ -36,6 +36,8 @@ export interface Ended {
 export interface Operation {
   readonly name: string;
   readonly kind: "read" | "write" | "tool";
+  /** Whether it goes past the cache to the backend. */
+  readonly isRaw?: boolean;
   /** How many commands it gives one after the other, each with a deadline of its own. */
   readonly steps: number;
   /** Does it. Throws an error that is not ours where what comes back is wrong. */
@@ -78,7 +80,7 @@ export async function prepareOperations(
     prepareCache(server, observer, length),
     prepareBackend(server, observer, length),
   ]);
-  return [...ofCache, ...ofBackend];
+  return [...ofCache, ...ofBackend.map((operation) => ({ ...operation, isRaw: true }))];
 }
 
 /** Does it, and tells how it ended; what is not one of our errors comes out as it is. */

@@ -47,13 +47,14 @@ export async function redisScene(options: RedisBackendOptions = {}): Promise<Red
   const proxy = await FaultProxy.before(redis.port);
   const rig = { redis, proxy, admin: adminOf(redis), connect: () => connectTo(redis) };
   const server = backendsAt({ host: "127.0.0.1", port: proxy.port, ...USER, ...options });
-  const observer = backendsAt({ url: redis.url, commandTimeout: 5000 });
+  const join = () => backendsAt({ url: redis.url, commandTimeout: 5000 });
+  const observer = join();
   const close = async () => {
     await Promise.all([closeServer(server), closeServer(observer)]);
     await proxy.close();
     await redis.stop();
   };
-  return { rig, server, observer, deadline: options.commandTimeout ?? DEADLINE_MS, close };
+  return { rig, server, observer, join, deadline: options.commandTimeout ?? DEADLINE_MS, close };
 }
 
 /** A server of ours that stores where the options say. */

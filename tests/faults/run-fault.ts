@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { StoreError, SYSTEM } from "../../src/index.js";
 import {
+  closeServer,
   type Ended,
   endOf,
   type Operation,
@@ -24,6 +25,8 @@ export interface FaultCase<Rig> {
   readonly writes: readonly [Outcome, ...Outcome[]];
   /** Whether the store forgets, or has others write into it: then what was acknowledged may be gone. */
   readonly loses?: boolean;
+  /** Whether only the cache bears it, by the checksums that a backend knows nothing of. */
+  readonly cacheAlone?: boolean;
   /** Numbers in each list that is written. */
   readonly length?: number;
 }
@@ -33,6 +36,8 @@ export interface Scene<Rig> {
   readonly rig: Rig;
   readonly server: Server;
   readonly observer: Server;
+  /** Another server, which comes to the store now. */
+  join(): Server;
   /** Milliseconds that each command of the server may take. */
   readonly deadline: number;
 }
@@ -47,16 +52,25 @@ const ROOM_MS = 1500;
  */
 export async function runFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): Promise<void> {
   const { server, observer, rig } = scene;
-  const early = await prepareOperations(server, observer, fault.length);
-  const late = await prepareOperations(server, observer, fault.length);
+  const early = await prepare(fault, scene);
+  const late = await prepare(fault, scene);
   const { ended, under } = await meet(fault, rig, early, late);
   expect(await recovery(server), "the time to work again").toBeLessThan(1000 + ROOM_MS);
   await recovery(observer);
+  await checkShared(scene);
   for (const end of [...ended, ...under]) checkTime(end, scene.deadline);
   checkOutcomes(ended, fault, ["value", "unstored"]);
   checkOutcomes(under, fault, []);
   checkSeen(under, fault);
   for (const end of [...ended, ...under]) await checkWrite(end, fault, observer);
+}
+
+async function prepare(
+  { length, cacheAlone }: FaultCase<never>,
+  { server, observer }: Scene<unknown>,
+): Promise<Operation[]> {
+  const operations = await prepareOperations(server, observer, length);
+  return operations.filter(({ isRaw }) => !(cacheAlone && isRaw));
 }
 
 /** What was under way when the fault came, and what began under it. */
@@ -107,6 +121,20 @@ async function checkWrite(end: Ended, { loses }: FaultCase<never>, observer: Ser
   if (operation.found === undefined || loses) return;
   const expected = outcome === "value" ? ["done"] : outcomeUnknown ? ["done", "undone"] : ["undone"];
   expect(expected, `${operation.name} after ${outcome}`).toContain(await operation.found(observer));
+}
+
+/** What a server stores, one that comes later finds; a second after the fault at the latest. */
+async function checkShared({ server, join }: Scene<unknown>): Promise<void> {
+  const newcomer = join();
+  const isShared = async () => {
+    const { refId } = await server.cache.set("shared", [1], { ttl: "1m" });
+    return newcomer.cache.exists(refId, { actor: SYSTEM });
+  };
+  try {
+    await expect.poll(isShared, { timeout: 1000 + ROOM_MS }).toBe(true);
+  } finally {
+    await closeServer(newcomer);
+  }
 }
 
 /** Milliseconds until writes and reads work again. */
