@@ -1,6 +1,6 @@
 import type { Fault } from "../helpers/fault-proxy.js";
 import * as faults from "../helpers/proxy-faults.js";
-import type { RedisRig } from "./redis-rig.js";
+import { type RedisRig, untilConnectedAnew } from "./redis-rig.js";
 import type { FaultCase } from "./run-fault.js";
 
 const HTTP = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
@@ -66,9 +66,9 @@ function inProxy(name: string, fault: Fault, outcomes: FaultCase<RedisRig>["read
 function newConnections(name: string, fault: Fault, outcome: string): FaultCase<RedisRig> {
   return {
     name,
-    begin({ proxy }) {
-      proxy.fail(fault);
-      return proxy.cutAll();
+    begin(rig) {
+      rig.proxy.fail(fault);
+      return untilConnectedAnew(rig, () => rig.proxy.cutAll());
     },
     end: ({ proxy }) => proxy.heal(),
     reads: [outcome, "store_unavailable"],

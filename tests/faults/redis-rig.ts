@@ -67,10 +67,24 @@ export async function grantRights({ admin }: RedisRig): Promise<void> {
   await admin("ACL", "SETUSER", "app", "reset", "on", ">secret", "~mcp-refcache:*", "-@all", ...RIGHTS);
 }
 
-/** Waits until something is so, which the server may tell by its INFO. */
-export async function until(rig: RedisRig, isSo: (info: string) => boolean): Promise<void> {
+/** Waits until the server says, in its INFO, that something is so. */
+export async function until({ admin }: RedisRig, isSo: (info: string) => boolean): Promise<void> {
+  await eventually(async () => isSo(String(await admin("INFO"))));
+}
+
+/**
+ * Cuts connections, and waits until the cache and the backend have both noticed and begun to connect: until then they
+ * send into the void.
+ */
+export async function untilConnectedAnew({ proxy }: RedisRig, cut: () => unknown): Promise<void> {
+  const { accepted } = proxy;
+  await cut();
+  await eventually(() => proxy.accepted >= accepted + 2);
+}
+
+async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let waited = 0; waited < 10_000; waited += 10) {
-    if (isSo(String(await rig.admin("INFO")))) return;
+    if (await isSo()) return;
     await sleep(10);
   }
   throw new Error("it has not come to it within 10 s");

@@ -45,24 +45,37 @@ export interface Scene<Rig> {
 /** What a busy machine may add to a deadline, in milliseconds. */
 const ROOM_MS = 1500;
 
+/** How operations ended that were under way when a fault came, and those that began under it. */
+interface Encounter {
+  readonly ended: readonly Ended[];
+  readonly under: readonly Ended[];
+}
+
 /**
- * Lets a fault happen while every operation is under way, and lets every operation begin under it. Checks that each
- * ends in time, and as it may; that work goes on within a second of its end; and that writes have, or have not,
- * happened as they said.
+ * Lets a fault happen, and checks that each operation ends in time, and as it may; that work goes on within a second
+ * of its end; and that writes have, or have not, happened as they said.
  */
 export async function runFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): Promise<void> {
-  const { server, observer, rig } = scene;
-  const early = await prepare(fault, scene);
-  const late = await prepare(fault, scene);
-  const { ended, under } = await meet(fault, rig, early, late);
-  expect(await recovery(server), "the time to work again").toBeLessThan(1000 + ROOM_MS);
-  await recovery(observer);
+  const { ended, under } = await meetFault(fault, scene);
   await checkShared(scene);
   for (const end of [...ended, ...under]) checkTime(end, scene.deadline);
   checkOutcomes(ended, fault, ["value", "unstored"]);
   checkOutcomes(under, fault, []);
   checkSeen(under, fault);
-  for (const end of [...ended, ...under]) await checkWrite(end, fault, observer);
+  for (const end of [...ended, ...under]) await checkWrite(end, fault, scene.observer);
+}
+
+/**
+ * Lets a fault happen while every operation is under way, lets every operation begin under it, puts it right, and
+ * waits until work goes on, a second at most.
+ */
+export async function meetFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): Promise<Encounter> {
+  const early = await prepare(fault, scene);
+  const late = await prepare(fault, scene);
+  const encounter = await meet(fault, scene.rig, early, late);
+  expect(await recovery(scene.server), "the time to work again").toBeLessThan(1000 + ROOM_MS);
+  await recovery(scene.observer);
+  return encounter;
 }
 
 async function prepare(
@@ -73,13 +86,12 @@ async function prepare(
   return operations.filter(({ isRaw }) => !(cacheAlone && isRaw));
 }
 
-/** What was under way when the fault came, and what began under it. */
 async function meet<Rig>(
   fault: FaultCase<Rig>,
   rig: Rig,
   early: readonly Operation[],
   late: readonly Operation[],
-): Promise<{ ended: Ended[]; under: Ended[] }> {
+): Promise<Encounter> {
   const underWay = Promise.all(early.map(endOf));
   try {
     await fault.begin(rig);

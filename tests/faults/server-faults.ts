@@ -1,6 +1,6 @@
 import { mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { grantRights, type RedisRig, until } from "./redis-rig.js";
+import { grantRights, type RedisRig, until, untilConnectedAnew } from "./redis-rig.js";
 import type { FaultCase } from "./run-fault.js";
 
 const ENTRIES = "mcp-refcache:entry:";
@@ -65,12 +65,7 @@ export const SERVER_FAULTS: readonly FaultCase<RedisRig>[] = [
   },
   {
     name: "The server closes its connections",
-    async begin(rig) {
-      const { accepted } = rig.proxy;
-      await rig.admin("CLIENT", "KILL", "USER", "app");
-      // A client that has not noticed yet sends into the void: wait until both connect again.
-      await until(rig, () => rig.proxy.accepted >= accepted + 2);
-    },
+    begin: (rig) => untilConnectedAnew(rig, () => rig.admin("CLIENT", "KILL", "USER", "app")),
     end: () => {},
     reads: ["value", "store_unavailable"],
     writes: ["value", "store_unavailable"],

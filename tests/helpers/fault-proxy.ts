@@ -144,24 +144,16 @@ export class FaultProxy {
     for (const link of this.#links) link.release();
   }
 
-  /** Ends the connections there are, and waits until the clients have ended theirs. */
-  async cutAll(): Promise<void> {
-    const ended = this.ended();
-    for (const client of this.#clients) client.end();
-    await ended;
-  }
-
-  /** Waits for the end of the connections there are. */
-  async ended(): Promise<void> {
-    const ends = [...this.#clients].map((client) => new Promise((resolve) => client.once("close", resolve)));
-    await Promise.all(ends);
+  /** Cuts the connections there are. */
+  cutAll(): void {
+    for (const client of this.#clients) client.destroy();
   }
 
   /** Refuses connections, and cuts those there are. */
   async refuse(): Promise<void> {
     const listener = this.#listener;
     this.#listener = undefined;
-    for (const client of this.#clients) client.destroy();
+    this.cutAll();
     if (listener === undefined) return;
     listener.close();
     await once(listener, "close");

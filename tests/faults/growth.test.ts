@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeRedisServer } from "../helpers/describe-redis.js";
+import { openResources, usedHeap } from "../helpers/heap.js";
+import { watchForStrays } from "../helpers/strays.js";
+import { CONNECTION_FAULTS } from "./connection-faults.js";
+import { type RedisScene, redisScene } from "./redis-rig.js";
+import { meetFault } from "./run-fault.js";
+import { SERVER_FAULTS } from "./server-faults.js";
+
+/** Short, so that many faults fit into a test. */
+const DEADLINE_MS = 60;
+const ROUNDS = 3;
+/** Some 100 bytes for each operation. A value has 24 KB, an error and its stack 1 KB or more. */
+const MOST_GROWTH = 1 << 19;
+
+/** One of each kind that leaves different things undone. */
+const KINDS = [
+  "The connection is cut in the middle of a reply",
+  "The connection is reset",
+  "Every new connection is cut at its first request",
+  "Nothing passes either way",
+  "Replies are late, past the deadline",
+  "Garbage comes before replies",
+  "Values are changed on the way",
+  "Connections are refused",
+  "Connections come about, and nobody answers",
+  "The server is frozen",
+  "The memory is full, and nothing is evicted",
+  "The user is deleted",
+  "Entries are cut short",
+];
+const FAULTS = [...CONNECTION_FAULTS, ...SERVER_FAULTS].filter(({ name }) => KINDS.includes(name));
+
+describeRedisServer("what faults leave behind in the process", () => {
+  let scene: RedisScene;
+  beforeAll(async () => {
+    scene = await redisScene({ commandTimeout: DEADLINE_MS, connectTimeout: DEADLINE_MS });
+  });
+  afterAll(() => scene.close());
+  watchForStrays();
+
+  async function everyFault(): Promise<void> {
+    for (const fault of FAULTS) await meetFault(fault, scene);
+  }
+
+  test("neither memory nor sockets nor timers", async () => {
+    expect(FAULTS).toHaveLength(KINDS.length);
+    await everyFault();
+    const resources = openResources();
+    const before = await usedHeap();
+    for (let round = 0; round < ROUNDS; round++) await everyFault();
+    await expect.poll(openResources).toEqual(resources);
+    expect((await usedHeap()) - before).toBeLessThan(MOST_GROWTH);
+  }, 120_000);
+});
