@@ -182,8 +182,8 @@ export interface StoreErrorOptions extends ErrorOptions {
 /** Base of everything that goes wrong between the cache and its store. */
 export abstract class StoreError extends RefCacheError {
   /**
-   * Whether a write that failed may have been done all the same, or may still be. `false` for a write that was surely
-   * not done, and for every read.
+   * Whether a write that failed may have been done all the same, in whole or in part, or may still be. `false` for a
+   * write that was surely not done, and for every read.
    */
   readonly outcomeUnknown: boolean;
 

@@ -9,7 +9,7 @@ import type { Scene } from "./run-fault.js";
 const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
 
 /** The rights that the backend needs. */
-const RIGHTS = ["+get", "+getrange", "+set", "+unlink", "+scan", "+multi", "+exec"];
+const RIGHTS = ["+get", "+getrange", "+set", "+unlink", "+scan", "+multi", "+exec", "+exists"];
 /** The user that has these rights. */
 export const USER = { username: "app", password: "secret" };
 const ADMIN = { username: "admin", password: "admin" };

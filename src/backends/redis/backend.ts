@@ -23,6 +23,7 @@ import type {
   ReplaceStore,
   StoreCapacity,
 } from "../backend.js";
+import { partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
 import { capacityOf } from "./capacity.js";
 import { RedisChannel } from "./channel.js";
@@ -130,15 +131,12 @@ export class RedisBackend
    */
   async clear(namespace?: string): Promise<number> {
     if (namespace !== undefined) return this.removeLabelled({ kind: "namespace", name: namespace });
-    // Before the entries: one that is stored meanwhile keeps what is noted of it, or goes itself.
-    await this.#clearPrefix(LABEL_PREFIX);
-    await this.#unlink([LABELS_KEY]);
-    const cleared = await this.#clearPrefix(ENTRY_PREFIX);
-    await this.#clearPrefix(LEASE_PREFIX);
-    await this.#clearPrefix(LINK_PREFIX);
-    await this.#clearPrefix(OUTLINE_PREFIX);
-    await this.#labels.markComplete();
-    return cleared;
+    const progress: Progress = { removed: 0 };
+    try {
+      return await this.#clearAll(progress);
+    } catch (error) {
+      throw partlyDone(error, progress.removed);
+    }
   }
 
   /**
@@ -337,16 +335,36 @@ export class RedisBackend
     return live(decodeHeadFromTail(tail) ?? (await readable(this.#headOfWhole(refId))));
   }
 
-  async #clearPrefix(prefix: string): Promise<number> {
-    let cleared = 0;
-    for await (const keys of scanKeys(this.#connection, prefix)) cleared += await this.#unlink(keys);
+  async #clearAll(progress: Progress): Promise<number> {
+    // Before the entries: one that is stored meanwhile keeps what is noted of it, or goes itself.
+    await this.#clearPrefix(LABEL_PREFIX, progress);
+    await this.#unlink([LABELS_KEY], progress);
+    const cleared = await this.#clearPrefix(ENTRY_PREFIX, progress);
+    await this.#clearPrefix(LEASE_PREFIX, progress);
+    await this.#clearPrefix(LINK_PREFIX, progress);
+    await this.#clearPrefix(OUTLINE_PREFIX, progress);
+    await this.#labels.markComplete();
     return cleared;
   }
 
-  async #unlink(keys: string[]): Promise<number> {
-    const removed = await this.#connection.send(keys.map((key) => ["unlink", key]));
-    return removed.filter((reply) => reply === 1).length;
+  async #clearPrefix(prefix: string, progress: Progress): Promise<number> {
+    let cleared = 0;
+    for await (const keys of scanKeys(this.#connection, prefix))
+      cleared += await this.#unlink(keys, progress);
+    return cleared;
   }
+
+  async #unlink(keys: string[], progress: Progress): Promise<number> {
+    const replies = await this.#connection.send(keys.map((key) => ["unlink", key]));
+    const removed = replies.filter((reply) => reply === 1).length;
+    progress.removed += removed;
+    return removed;
+  }
+}
+
+/** How many keys a clearing has removed so far. */
+interface Progress {
+  removed: number;
 }
 
 function isWrongType(cause: unknown): boolean {

@@ -6,7 +6,16 @@ import { closedError, isNonsense, replyCode, toStoreError } from "./errors.js";
 import { Readiness } from "./readiness.js";
 import { Replication } from "./replication.js";
 import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
-import { isReading, isWrongType, linesOf, type Outcome, onlyCommand, outcomesOf, type Unit, writes } from "./unit.js";
+import {
+  isReading,
+  isWrongType,
+  linesOf,
+  type Outcome,
+  onlyCommand,
+  outcomesOf,
+  type Unit,
+  writes,
+} from "./unit.js";
 
 /** What a connection is told about its client. */
 export interface ConnectionOptions {

@@ -2,6 +2,7 @@ import type { EntryHead } from "../../entry/entry.js";
 import { bears, type Label, type Labelled, labelsOf } from "../../entry/labels.js";
 import { EntryUnreadableError } from "../../errors.js";
 import type { MayRemove, NewEntry } from "../backend.js";
+import { partlyDone } from "../partly-done.js";
 import { headMany } from "./batches.js";
 import { type Command, type Connection, isOneServer } from "./commands.js";
 import { entryKey, labelKey, linkKey, NAMESPACES_INDEXED_KEY, outlineKey } from "./keys.js";
@@ -83,14 +84,18 @@ export class RedisLabels {
 
   /** Removes what may go of batches of entries, with their labels and the names that lead to them; tells how many. */
   async remove(batches: AsyncIterable<readonly Listed[]>, mayRemove?: MayRemove): Promise<number> {
-    let removed = 0;
-    for await (const batch of batches) {
-      const leaving: Listed[] = [];
-      for (const [refId, head] of batch)
-        if (mayRemove === undefined || (await mayRemove(refId, head))) leaving.push([refId, head]);
-      if (leaving.length > 0) removed += await this.#removeAll(leaving);
+    const progress = { removed: 0 };
+    try {
+      for await (const batch of batches) {
+        const leaving: Listed[] = [];
+        for (const [refId, head] of batch)
+          if (mayRemove === undefined || (await mayRemove(refId, head))) leaving.push([refId, head]);
+        if (leaving.length > 0) await this.#removeAll(leaving, progress);
+      }
+    } catch (error) {
+      throw partlyDone(error, progress.removed);
     }
-    return removed;
+    return progress.removed;
   }
 
   #labelsOf(head: Labelled): readonly Label[] {
@@ -115,7 +120,7 @@ export class RedisLabels {
   }
 
   /** Two round trips. A name that is given to another entry between them is lost, which is a miss. */
-  async #removeAll(leaving: readonly Listed[]): Promise<number> {
+  async #removeAll(leaving: readonly Listed[], progress: { removed: number }): Promise<void> {
     const unlinking = leaving.map(([refId]): Command => ["unlink", entryKey(refId)]);
     const linked = leaving.flatMap(([refId, { metadata }]) =>
       metadata.link === undefined ? [] : [{ refId, key: linkKey(metadata.link) }],
@@ -124,10 +129,10 @@ export class RedisLabels {
     const outlines = leaving.map(([refId]): Command => ["unlink", outlineKey(refId)]);
     const others = [...outlines, ...this.#striking(leaving)];
     const replies = await this.#connection.send([...unlinking, ...reading, ...others]);
+    progress.removed += replies.slice(0, unlinking.length).filter((reply) => reply === 1).length;
     const targets = replies.slice(unlinking.length, unlinking.length + reading.length);
     const dangling = linked.filter(({ refId }, n) => targets[n] === refId);
     if (dangling.length > 0) await this.#connection.send(dangling.map(({ key }): Command => ["unlink", key]));
-    return replies.slice(0, unlinking.length).filter((reply) => reply === 1).length;
   }
 
   #striking(leaving: readonly Listed[]): Command[] {

@@ -4,6 +4,7 @@ import { bears, type Label, labelsOf, labelText } from "../../entry/labels.js";
 import { decodeHeadRow, type EntryHeadRow } from "../../entry/wire.js";
 import { EntryUnreadableError } from "../../errors.js";
 import type { MayRemove } from "../backend.js";
+import { partlyDone } from "../partly-done.js";
 import type { Database, Statement } from "./driver.js";
 import { readPage, STEP_MS } from "./pace.js";
 import type { Statements } from "./statements.js";
@@ -111,13 +112,17 @@ export async function removePages(
   mayRemove: MayRemove = () => true,
 ): Promise<number> {
   let removed = 0;
-  for await (const page of pages) {
-    const leaving: Listed[] = [];
-    for (const [refId, head] of page) if (await mayRemove(refId, head)) leaving.push([refId, head]);
-    while (leaving.length > 0) {
-      removed += await run((statements) => removeSome(statements, leaving));
-      await nextTurn();
+  try {
+    for await (const page of pages) {
+      const leaving: Listed[] = [];
+      for (const [refId, head] of page) if (await mayRemove(refId, head)) leaving.push([refId, head]);
+      while (leaving.length > 0) {
+        removed += await run((statements) => removeSome(statements, leaving));
+        await nextTurn();
+      }
     }
+  } catch (error) {
+    throw partlyDone(error, removed);
   }
   return removed;
 }

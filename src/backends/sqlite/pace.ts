@@ -1,5 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreTimeoutError } from "../../errors.js";
+import { partlyDone } from "../partly-done.js";
 import type { Statement } from "./driver.js";
 import { isBusy } from "./errors.js";
 
@@ -71,13 +72,17 @@ export function readPage<Row>(statement: Statement<Row>, parameters: Record<stri
  */
 export async function removeInBatches(remove: (limit: number) => number | Promise<number>): Promise<number> {
   let total = 0;
-  for (let limit = 50; ; ) {
-    const start = performance.now();
-    const removed = await remove(limit);
-    total += removed;
-    if (removed < limit) return total;
-    limit = fittedBatch(limit, performance.now() - start);
-    await turn();
+  try {
+    for (let limit = 50; ; ) {
+      const start = performance.now();
+      const removed = await remove(limit);
+      total += removed;
+      if (removed < limit) return total;
+      limit = fittedBatch(limit, performance.now() - start);
+      await turn();
+    }
+  } catch (error) {
+    throw partlyDone(error, total);
   }
 }
 
