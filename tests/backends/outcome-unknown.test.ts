@@ -70,8 +70,8 @@ describeRedisServer("after a failure without a reply", () => {
 
   test("a clearing that is cut off midway has done a part", async () => {
     const { proxy, backend } = await connected();
-    await Promise.all(Array.from({ length: 1500 }, (_, n) => backend.set(reference(n), entry())));
-    proxy.fail(cutAtSecond("scan"));
+    await backend.setMany(Array.from({ length: 1500 }, (_, n) => ({ refId: reference(n), entry: entry() })));
+    proxy.fail(cutAfter("mcp-refcache:entry:", "scan"));
     const error = await failureOf(backend.clear());
     expect(error.outcomeUnknown).toBe(true);
     expect(error.message).toMatch(/A part had been done by then\.$/);
@@ -93,13 +93,14 @@ test("a removal in batches that fails has done a part, unless it was the first",
   expect(partly.outcomeUnknown).toBe(true);
 });
 
-/** Cuts the connection at the second request that has a text in it. */
-function cutAtSecond(text: string): Fault {
-  let count = 0;
+/** Cuts the connection at a request that follows one that removes what begins with a prefix. */
+function cutAfter(prefix: string, command: string): Fault {
+  let hasRemoved = false;
   return {
     onRequest(link, bytes) {
-      if (bytes.includes(text) && ++count === 2) link.cut();
-      else link.toServer(bytes);
+      if (hasRemoved && bytes.includes(command)) return link.cut();
+      hasRemoved ||= bytes.includes("unlink") && bytes.includes(prefix);
+      link.toServer(bytes);
     },
   };
 }

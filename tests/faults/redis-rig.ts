@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RedisBackend, type RedisBackendOptions, type RedisClient } from "../../src/backends/redis/index.js";
+import { ACL_RULES } from "../../src/backends/redis/rights.js";
 import { FaultProxy } from "../helpers/fault-proxy.js";
 import { type RedisServer, startRedis } from "../helpers/redis-server.js";
 import { closeServer, type Server, serverOn } from "./operations.js";
@@ -8,8 +9,6 @@ import type { Scene } from "./run-fault.js";
 
 const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
 
-/** The rights that the backend needs. */
-const RIGHTS = ["+get", "+getrange", "+set", "+unlink", "+scan", "+multi", "+exec", "+exists"];
 /** The user that has these rights. */
 export const USER = { username: "app", password: "secret" };
 const ADMIN = { username: "admin", password: "admin" };
@@ -41,7 +40,7 @@ export async function redisScene(options: RedisBackendOptions = {}): Promise<Red
       ["enable-protected-configs", "yes"],
       ["loading-process-events-interval-bytes", "1024"],
       ["user", "admin", "on", ">admin", "~*", "&*", "+@all"],
-      ["user", "app", "on", ">secret", "~mcp-refcache:*", "-@all", ...RIGHTS],
+      ["user", "app", "on", ">secret", ...ACL_RULES],
     ],
   });
   const proxy = await FaultProxy.before(redis.port);
@@ -64,7 +63,7 @@ export function backendsAt(options: RedisBackendOptions): Server {
 
 /** Lets the user `app` do what the backend does, and nothing else. */
 export async function grantRights({ admin }: RedisRig): Promise<void> {
-  await admin("ACL", "SETUSER", "app", "reset", "on", ">secret", "~mcp-refcache:*", "-@all", ...RIGHTS);
+  await admin("ACL", "SETUSER", "app", "reset", "on", ">secret", ...ACL_RULES);
 }
 
 /** Waits until the server says, in its INFO, that something is so. */
