@@ -2,6 +2,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Entry, EntryHead } from "../../entry/entry.js";
 import { bears, type Label } from "../../entry/labels.js";
 import { StoreFullError, StoreUnavailableError } from "../../errors.js";
+import { LARGE_BYTES } from "../../outline/outline.js";
+import type { ByteRange } from "../../outline/text.js";
 import type {
   BatchStore,
   CacheBackend,
@@ -16,8 +18,10 @@ import type {
   Lease,
   LeaseStore,
   LinkStore,
+  Look,
   MayRemove,
   NewEntry,
+  RangeStore,
   ReplaceStore,
   StoreCapacity,
 } from "../backend.js";
@@ -53,6 +57,7 @@ export class MemoryBackend
     HeadStore,
     LinkStore,
     ReplaceStore,
+    RangeStore,
     ChannelStore,
     LeaseStore,
     LabelStore,
@@ -100,9 +105,8 @@ export class MemoryBackend
         `The entry is larger than the whole memory store of ${this.#maxBytes} bytes. Raise maxBytes.`,
       );
     }
-    const table = this.#table;
-    table.put(refId, entry);
-    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) this.#evict(table.oldest);
+    this.#table.put(refId, entry);
+    this.#makeRoom();
   }
 
   /** See {@link CacheBackend.delete}. */
@@ -191,6 +195,37 @@ export class MemoryBackend
     return isLive;
   }
 
+  /** See {@link RangeStore.look}. */
+  async look(refId: string): Promise<Look | undefined> {
+    this.#assertOpen();
+    const slot = this.#find(refId);
+    const head = slot === NONE ? undefined : this.#table.headAt(slot);
+    if (head === undefined) return undefined;
+    this.#table.touch(slot);
+    const json = this.#table.textAt(slot);
+    if (json.length < LARGE_BYTES) return { head, json, textAt: 0 };
+    const outline = this.#table.outlines.of(slot);
+    return { head, ...(outline && { outline }), textAt: 0 };
+  }
+
+  /** See {@link RangeStore.keepOutline}. What it takes counts as the entry's. */
+  async keepOutline(refId: string, _: Entry, outline: Uint8Array): Promise<void> {
+    this.#assertOpen();
+    const slot = this.#find(refId);
+    const stored = slot === NONE ? undefined : this.#table.entryAt(slot);
+    if (stored === undefined) return;
+    this.#table.touch(slot);
+    this.#table.outlines.keep(slot, stored.json, outline, this.#maxBytes - bytesOf(stored));
+    this.#makeRoom();
+  }
+
+  /** See {@link RangeStore.readRanges}. */
+  async readRanges(refId: string, ranges: readonly ByteRange[]): Promise<Uint8Array[] | undefined> {
+    this.#assertOpen();
+    const slot = this.#find(refId);
+    return slot === NONE ? undefined : this.#table.outlines.read(slot, this.#table.textAt(slot), ranges);
+  }
+
   /** See {@link BatchStore.getMany}. */
   getMany(refIds: readonly string[]): Promise<(Entry | undefined)[]> {
     return Promise.all(refIds.map((refId) => this.get(refId)));
@@ -270,6 +305,11 @@ export class MemoryBackend
 
   #assertOpen(): void {
     if (this.#closed) throw new StoreUnavailableError("The memory store is closed. Make a new backend.");
+  }
+
+  #makeRoom(): void {
+    const table = this.#table;
+    while (table.size > this.#maxEntries || table.bytes > this.#maxBytes) this.#evict(table.oldest);
   }
 
   #evict(slot: number): void {

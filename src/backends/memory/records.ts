@@ -89,10 +89,10 @@ export class Records {
     return textBytes(text, isSize ? text.length : orNull(this.#totalSize[slot]));
   }
 
-  /** Characters of the text in a slot. */
-  lengthAt(slot: number): number {
+  /** The text in a slot. */
+  textAt(slot: number): string {
     const text = this.#texts[slot] ?? "";
-    return typeof text === "string" ? text.length : text.json.length;
+    return typeof text === "string" ? text : text.json;
   }
 
   /** Tells whether what is in a slot has expired. */

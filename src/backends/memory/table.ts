@@ -4,6 +4,7 @@ import type { Eviction } from "../backend.js";
 import { Chains, emptyChain, NONE } from "./chain.js";
 import { LabelIndex } from "./labels.js";
 import { Names } from "./names.js";
+import { Outlines } from "./outlines.js";
 import { Records, textBytes } from "./records.js";
 
 const FIRST_ROOM = 256;
@@ -17,6 +18,7 @@ const HEAD_BYTES = 512;
  */
 export class EntryTable {
   readonly names = new Names();
+  readonly outlines = new Outlines();
   readonly #slots = new Map<string, number>();
   /** The reference in each slot, an empty text where it is free. */
   readonly #references = [""];
@@ -35,9 +37,9 @@ export class EntryTable {
     return this.#slots.size;
   }
 
-  /** What the entries take at most, as {@link bytesOf} counts. */
+  /** What the entries take at most, as {@link bytesOf} counts, and their outlines. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.outlines.bytes;
   }
 
   /** No slot was ever used from this one on. */
@@ -70,6 +72,11 @@ export class EntryTable {
     return this.#records.entryAt(slot, this.referenceAt(slot));
   }
 
+  /** The text of a slot in use. */
+  textAt(slot: number): string {
+    return this.#records.textAt(slot);
+  }
+
   /** The head of a slot in use, the reader's own or frozen. */
   headAt(slot: number): EntryHead | undefined {
     return this.#records.headAt(slot, this.referenceAt(slot));
@@ -78,7 +85,7 @@ export class EntryTable {
   /** What is told of the entry in a slot in use when it has to go. */
   evictionOf(slot: number): Eviction {
     const namespace = this.namespaceAt(slot) ?? "";
-    return { refId: this.referenceAt(slot), namespace, bytes: this.#records.lengthAt(slot) };
+    return { refId: this.referenceAt(slot), namespace, bytes: this.textAt(slot).length };
   }
 
   /** Tells whether what is in a slot in use has expired. */
@@ -102,6 +109,7 @@ export class EntryTable {
   remove(slot: number): void {
     this.#bytes -= this.#records.bytesAt(slot) + HEAD_BYTES;
     this.names.forget(slot);
+    this.outlines.forget(slot);
     this.#unlabel(slot);
     this.#slots.delete(this.referenceAt(slot));
     this.#references[slot] = "";
@@ -136,6 +144,7 @@ export class EntryTable {
   #rewrite(slot: number, refId: string, entry: Entry): void {
     this.#bytes += bytesOf(entry) - this.#records.bytesAt(slot) - HEAD_BYTES;
     const former = this.#records.kindAt(slot)?.space;
+    this.outlines.forget(slot);
     this.#unlabel(slot);
     this.#labels.add(slot, entry);
     const { space } = this.#records.write(slot, refId, entry);

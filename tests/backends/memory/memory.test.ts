@@ -205,3 +205,31 @@ describe("expiry", () => {
     expect(process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length).toBe(before);
   });
 });
+
+describe("outlines", () => {
+  const large = (wish = {}) => entry({ value: "é".repeat(300_000), ...wish });
+
+  test("count as bytes, and go with their entry", async () => {
+    const backend = new MemoryBackend();
+    await backend.set(reference(0), large());
+    const { bytes: before = 0 } = await backend.capacity();
+    await backend.keepOutline(reference(0), large(), new Uint8Array(1000));
+    expect((await backend.capacity()).bytes).toBe(before + 1000 + 600_002); // and the text in UTF-8
+    await backend.keepOutline(reference(0), large(), new Uint8Array(1000));
+    expect((await backend.capacity()).bytes).toBe(before + 1000 + 600_002);
+    await backend.delete(reference(0));
+    expect((await backend.capacity()).bytes).toBe(0);
+  });
+
+  test("make room for themselves, and are not kept where they would push their own entry out", async () => {
+    const backend = new MemoryBackend({ maxBytes: 1_500_000 });
+    await backend.set(reference(0), large());
+    await backend.set(reference(1), large());
+    await backend.keepOutline(reference(0), large(), new Uint8Array(1000));
+    expect((await backend.look(reference(0)))?.outline).toHaveLength(1000);
+    expect(await backend.exists(reference(1))).toBe(false);
+    await backend.keepOutline(reference(0), large(), new Uint8Array(500_000));
+    expect(await backend.exists(reference(0))).toBe(true);
+    expect((await backend.look(reference(0)))?.outline).toBeUndefined();
+  });
+});
