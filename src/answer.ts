@@ -8,6 +8,7 @@ import { LARGE_BYTES } from "./outline/outline.js";
 import { approximateSize, type SizeMeasure } from "./preview/measure.js";
 import { makePreview, type Preview, type PreviewStrategy } from "./preview/preview.js";
 import { strictJson } from "./preview/strict-json.js";
+import { type MadePreview, type PreviewSubject, recall, remember } from "./recent-previews.js";
 
 /** A value as it comes back from the store: a `Date` has become text, a `bigint` beyond 2^53 digits. */
 export type Stored<T> = T extends Date
@@ -153,7 +154,28 @@ export function isBoundedAnswer(value: unknown): boolean {
 async function chooseAnswer<T>(result: Result, request: AnswerRequest): Promise<Answer<T>> {
   if (!request.mayRead) return hiddenAnswer(result, request);
   const paged = request.page !== undefined || request.pageSize !== undefined;
-  return (paged ? undefined : await wholeAnswer<T>(result, request)) ?? previewAnswer(result, request);
+  if (paged) return previewAnswer(result, request, await makeNow(result, request));
+  const subject = subjectOf(result, request);
+  const recalled = subject && result.refId !== null ? recall(result.refId, subject) : undefined;
+  if (recalled !== undefined) return previewAnswer(result, request, recalled);
+  const whole = await wholeAnswer<T>(result, request);
+  if (whole !== undefined) return whole;
+  const made = await makeNow(result, request);
+  if (subject && result.refId !== null) remember(result.refId, subject, made);
+  return previewAnswer(result, request, made);
+}
+
+/** What the preview depends on, where the text is at hand. */
+function subjectOf({ entry }: Result, request: AnswerRequest): PreviewSubject | undefined {
+  const { json, metadata } = entry;
+  if (json === undefined) return undefined;
+  const { measure, preview: strategy, maxSize, maxFullSize } = request;
+  return { json, strictJson: metadata.strictJson, measure, strategy, maxSize, maxFullSize };
+}
+
+async function makeNow(result: Result, request: AnswerRequest): Promise<MadePreview> {
+  const preview = result.preview ? copyOf(result.preview) : await previewOfEntry(result, request);
+  return { preview, original: await originalSize(result.entry, request.measure) };
 }
 
 async function hiddenAnswer(result: Result, { mayUse }: AnswerRequest): Promise<HiddenAnswer> {
@@ -212,7 +234,7 @@ async function wholeAnswer<T>(result: Result, request: AnswerRequest): Promise<W
 /** The entry with its text, unless that is surely above the limit. */
 async function wholeEntry(entry: ShowableEntry, limit: number): Promise<Entry | undefined> {
   const { json, large } = entry;
-  if (json !== undefined) return isSurelyLarge(json.length, limit) ? undefined : { ...entry, json };
+  if (json !== undefined) return isSurelyLarge(json.length, limit) ? undefined : (entry as Entry);
   const value = await large?.();
   if (value === undefined || isSurelyLarge(value.outline.characters, limit)) return undefined;
   return { ...entry, json: await value.whole() };
@@ -259,9 +281,11 @@ function copyOf(made: Preview): Preview {
   return { ...made, preview: JSON.parse(JSON.stringify(made.preview)) };
 }
 
-async function previewAnswer(result: Result, request: AnswerRequest): Promise<PreviewAnswer> {
-  const made = result.preview ? copyOf(result.preview) : await previewOfEntry(result, request);
-  const original = await originalSize(result.entry, request.measure);
+function previewAnswer(
+  result: Result,
+  request: AnswerRequest,
+  { preview: made, original }: MadePreview,
+): PreviewAnswer {
   return {
     ...commonPart(result),
     is_complete: false,

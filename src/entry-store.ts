@@ -320,7 +320,7 @@ export class EntryStore {
     const { backend } = this;
     if (how === "look" && hasRanges(backend)) {
       const look = await backend.look(refId);
-      return look?.json === undefined ? look && { ...look.head, look } : { ...look.head, json: look.json };
+      return look && seenOf(look);
     }
     return how !== "get" && hasHeads(backend) ? backend.head(refId) : backend.get(refId);
   }
@@ -389,6 +389,15 @@ export class EntryStore {
 
 /** A head, with the text of the value or what else was seen of the entry. */
 type Seen = EntryHead | Entry | (EntryHead & { readonly look: Look });
+
+/** Member by member: a spread takes ten times as long. */
+function seenOf(look: Look): Seen {
+  const { namespace, policy, createdAt, expiresAt, metadata } = look.head;
+  const { json } = look;
+  return json === undefined
+    ? { namespace, policy, createdAt, expiresAt, metadata, look }
+    : { namespace, policy, createdAt, expiresAt, metadata, json };
+}
 
 function isWhole(head: EntryHead): head is Entry {
   return "json" in head;
