@@ -595,7 +595,7 @@ test("a remembered entry that became unreadable is made again", async () => {
   const cache = new RefCache({ name: "test", backend });
   const { call, runs } = counted(cache);
   const { ref_id } = await call({ count: 1 });
-  backend.get = async (refId) => {
+  backend.look = async (refId) => {
     throw new EntryUnreadableError(refId, "policy is not an object");
   };
   expect((await call({ count: 1 })).ref_id).not.toBe(ref_id);

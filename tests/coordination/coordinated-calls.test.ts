@@ -305,7 +305,7 @@ describe("a store that fails", () => {
     const { run, hasBegun, open } = gate();
     const first = tool(one.cache, run)({});
     await hasBegun;
-    two.backend.get = async () => undefined; // as if it were evicted at once
+    two.backend.look = async () => undefined; // as if it were evicted at once
     const second = tool(two.cache, async () => "made again")({});
     await sleep(50);
     open("evicted");

@@ -10,17 +10,27 @@ async function sharing(store: RawStore): Promise<void> {
   const where = store.location.url ?? store.location.path ?? "";
   const server = new NodeProcess("tests/invalidation/number-server.ts", [store.kind, where]);
   onTestFinished(async () => void (await server.stop("SIGKILL")));
-  await server.wrote("run 2 of 2");
-  await sleep(100);
-  expect(server.output).not.toContain("run 3");
+  await server.wrote("of 2");
+  await lastRun(server);
   expect(await cache.invalidate({ tags: ["number:1"] }, { actor: SYSTEM })).toBe(1);
-  await server.wrote("run 3 of 1");
-  await sleep(100);
-  expect(server.output).not.toContain("run 4");
+  await expect.poll(() => server.output).toMatch(/of 2\nrun \d+ of 1\n/);
+  const last = await lastRun(server);
   const load = cache.cached("numbers", { name: "load" })(async (_: { id: number }) => "another");
-  expect(await load({ id: 1 })).toMatchObject({ value: expect.stringMatching(/: 3$/) });
+  expect(await load({ id: 1 })).toMatchObject({ value: expect.stringMatching(new RegExp(`: ${last}$`)) });
   expect(await cache.invalidate({ namespace: "numbers" }, { actor: SYSTEM })).toBe(2);
-  await server.wrote("run 5");
+  await server.wrote(`run ${last + 2}`);
+}
+
+/**
+ * The number of the last run, once there are no more. A run that began between a removal and the news of it is not
+ * remembered, so there may be another.
+ */
+async function lastRun(server: NodeProcess): Promise<number> {
+  for (;;) {
+    const before = server.output;
+    await sleep(200);
+    if (server.output === before) return before.trim().split("\n").length;
+  }
 }
 
 test(
