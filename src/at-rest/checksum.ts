@@ -17,15 +17,15 @@ export function damageOf(refId: string, stored: Entry): string | undefined {
 export function mismatchOf(refId: string, head: EntryHead, ofText: () => number): string | undefined {
   const { refId: storedAs = refId, checksum } = head.metadata.atRest ?? {};
   if (storedAs !== refId) return "it was stored under another reference";
-  if (checksum === undefined || checksum === checksumOver(refId, head, ofText())) return undefined;
+  if (checksum === undefined || checksum === headChecksum(refId, head, ofText())) return undefined;
   return "its checksum does not match";
 }
 
 function checksumOf(refId: string, entry: Entry): number {
-  return checksumOver(refId, entry, crc32(entry.json));
+  return headChecksum(refId, entry, crc32(entry.json));
 }
 
-/** The checksum of an entry, of whose text in the store the CRC-32 is known. */
-export function checksumOver(refId: string, head: EntryHead, ofText: number): number {
+/** The checksum of an entry, of which that of the text is known. */
+export function headChecksum(refId: string, head: EntryHead, ofText: number): number {
   return crc32(canonicalHead(refId, head), ofText);
 }

@@ -33,15 +33,21 @@ export class Outlines {
 
   /** Writes an outline, pausing every now and then; `undefined` where what is stored has no parts to be read. */
   *write(refId: string, sealed: Entry, outline: Outline): Generator<void, Uint8Array | undefined> {
-    if (!isInBlocks(sealed)) return writeOutline(outline, identityOf(sealed));
+    if (!isInBlocks(sealed)) return this.writeMapped(refId, sealed, outline);
     const beginning = readBeginning(sealed.json);
     const starts = beginning && (yield* mapBlocks(sealed.json, beginning.at));
     if (beginning === undefined || starts === undefined) return undefined;
     const { at: _, ...form } = beginning;
-    const written = writeOutline({ ...outline, blocks: { ...form, starts } }, identityOf(sealed));
-    if (form.keyId === undefined) return written;
-    const key = this.#keyring?.find(form.keyId);
-    return key && sealOutline(written, form.keyId, key, canonicalHead(refId, sealed));
+    return this.writeMapped(refId, sealed, { ...outline, blocks: { ...form, starts } });
+  }
+
+  /** Writes an outline that tells where the blocks lie, if there are any; `undefined` where its key is missing. */
+  writeMapped(refId: string, sealed: EntryHead, outline: Outline): Uint8Array | undefined {
+    const written = writeOutline(outline, identityOf(sealed));
+    const keyId = outline.blocks?.keyId;
+    if (keyId === undefined) return written;
+    const key = this.#keyring?.find(keyId);
+    return key && sealOutline(written, keyId, key, canonicalHead(refId, sealed));
   }
 
   /** Reads what was written of the same entry; `undefined` for anything else, and where the whole must be opened. */

@@ -1,4 +1,4 @@
-import type { Entry, EntryHead, EntryMetadata } from "../entry/entry.js";
+import type { Entry, EntryMetadata } from "../entry/entry.js";
 import { EntryUnreadableError } from "../errors.js";
 import { atOnce, inTurns } from "../in-turns.js";
 import type { Logger } from "../logger.js";
@@ -52,12 +52,11 @@ export class Protection {
   /**
    * Seals the text of an entry while it is written; `undefined` where such texts are stored as they are. Their size is
    * not known beforehand, so all are compressed where any are.
-   * @param head what is known of the entry at the end of its text; its times must be whole milliseconds.
    */
-  sealer(refId: string, head: () => EntryHead): BlockSealer | undefined {
+  sealer(refId: string): BlockSealer | undefined {
     const codec = this.#compression?.codec;
     if (codec === undefined && this.#keyring === undefined) return undefined;
-    return new BlockSealer(refId, head, codec, this.#keyring);
+    return new BlockSealer(refId, codec, this.#keyring);
   }
 
   /**
@@ -148,7 +147,7 @@ function* sealIfSmaller(
   codec: Codec | undefined,
   keyring: Keyring | undefined,
 ): Generator<void, Entry> {
-  const sealed = yield* sealText(entry, new BlockSealer(refId, () => entry, codec, keyring));
+  const sealed = yield* sealText(entry, new BlockSealer(refId, codec, keyring));
   const isSmaller = sealed.json.length < (entry.metadata.totalSize ?? entry.json.length);
   return isSmaller || keyring !== undefined ? sealed : withChecksum(refId, entry);
 }

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
 import type { Key } from "../cipher.js";
 import type { BlockForm } from "./form.js";
 
@@ -7,7 +14,7 @@ const TAG_BYTES = 16;
 const SALT_BYTES = 32;
 
 /** Every key encrypts under each nonce once: it is made for one text, and each part of that has its own. */
-const PARTS = { block: 0, lastBlock: 1, head: 2, outline: 3 } as const;
+const PARTS = { block: 0, lastBlock: 1, outline: 2 } as const;
 
 /** 256 fresh random bits in base64, of which the keys of one text are made. */
 export function newSalt(): string {
@@ -20,6 +27,7 @@ export function newSalt(): string {
  */
 export class BlockCipher {
   readonly #key: KeyObject;
+  readonly #sealKey: KeyObject;
 
   /** The cipher of a text in blocks of this form, under a key and the form's salt. */
   static ofBlocks(key: Key, { codec, blockBytes, salt = "" }: BlockForm): BlockCipher {
@@ -32,7 +40,9 @@ export class BlockCipher {
   }
 
   private constructor(key: Key, salt: string, purpose: string) {
-    this.#key = key.derive(Buffer.from(salt, "base64"), purpose);
+    const bits = Buffer.from(salt, "base64");
+    this.#key = key.derive(bits, purpose);
+    this.#sealKey = key.derive(bits, `${purpose} seal`);
   }
 
   /** Encrypts a block. To be called once for each number. */
@@ -45,14 +55,15 @@ export class BlockCipher {
     return this.#decrypt(bytes, nonce(isLast ? PARTS.lastBlock : PARTS.block, n), "");
   }
 
-  /** Binds the text to what `boundTo` says. To be called once. */
+  /** What binds the text to what `boundTo` says, in base64. */
   seal(boundTo: string): string {
-    return this.#encrypt(NOTHING, nonce(PARTS.head), boundTo).toString("base64");
+    return this.#hmac(boundTo).toString("base64");
   }
 
   /** Tells whether a seal is the one of this text, bound to what `boundTo` says. */
   isSealed(seal: string, boundTo: string): boolean {
-    return this.#decrypt(Buffer.from(seal, "base64"), nonce(PARTS.head), boundTo) !== undefined;
+    const [given, right] = [Buffer.from(seal, "base64"), this.#hmac(boundTo)];
+    return given.length === right.length && timingSafeEqual(given, right);
   }
 
   /** Encrypts an outline, bound to what `boundTo` says. To be called once. */
@@ -63,6 +74,11 @@ export class BlockCipher {
   /** The outline, or `undefined` when it is not the one that was encrypted. */
   decryptOutline(bytes: Uint8Array, boundTo: string): Uint8Array | undefined {
     return this.#decrypt(bytes, nonce(PARTS.outline), boundTo);
+  }
+
+  /** May be asked for any number of heads, unlike a cipher whose nonces must differ. */
+  #hmac(text: string): Buffer {
+    return createHmac("sha256", this.#sealKey).update(text).digest();
   }
 
   #encrypt(bytes: Uint8Array, iv: Uint8Array, boundTo: string): Buffer {
@@ -85,8 +101,6 @@ export class BlockCipher {
     }
   }
 }
-
-const NOTHING = new Uint8Array();
 
 function nonce(part: number, n = 0): Uint8Array {
   const bytes = Buffer.alloc(12);

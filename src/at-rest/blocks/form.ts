@@ -11,14 +11,6 @@ export interface BlockForm {
   readonly salt?: string | undefined;
 }
 
-/** What was found out by the last block, which stands behind it. */
-export interface BlockEnding {
-  /** Bytes of the whole text. */
-  readonly bytes: number;
-  /** 128 bits in base64 which authenticate the entry's head, where the blocks are encrypted. */
-  readonly seal?: string | undefined;
-}
-
 /** Where something stands in a text. */
 export interface Span {
   readonly from: number;
@@ -42,8 +34,8 @@ const COMPRESSED =
   "This value is compressed. The TypeScript package mcp-refcache reads it; the Python package does not.";
 const ENCRYPTED = "This value is encrypted. A server that has the key named by key_id reads it.";
 
-/** Between two blocks. */
-const SEPARATOR = '","';
+/** What stands between two blocks. */
+export const SEPARATOR = '","';
 
 const member = (name: string, value: string) => `\\s*"${name}"\\s*:\\s*${value}`;
 const MARKED = new RegExp(`^\\s*\\{${member(MARKER, "")}`);
@@ -62,8 +54,7 @@ const BEGINNING = new RegExp(
 const LONGEST_BEGINNING = 1024;
 const BETWEEN = /^"\s*,\s*"/;
 const LONGEST_BETWEEN = 64;
-const ENDING =
-  /^"\s*\]\s*,\s*"bytes"\s*:\s*(?<bytes>\d{1,15})\s*(?:,\s*"seal"\s*:\s*"(?<seal>[A-Za-z0-9+/]{22}==)"\s*)?\}\s*$/;
+const ENDING = /^"\s*\]\s*,\s*"bytes"\s*:\s*(?<bytes>\d{1,15})\s*\}\s*$/;
 const LONGEST_ENDING = 256;
 
 /**
@@ -76,14 +67,9 @@ export function writeBeginning({ codec, blockBytes, keyId, salt }: BlockForm): s
   return `${JSON.stringify(head).slice(0, -1)},"blocks":["`;
 }
 
-/** What stands between two blocks. */
-export function writeBetween(): string {
-  return SEPARATOR;
-}
-
-/** Writes what stands behind the blocks. */
-export function writeEnding({ bytes, seal }: BlockEnding): string {
-  return `"],${JSON.stringify({ bytes, seal }).slice(1)}`;
+/** Writes what stands behind the blocks: how many bytes the whole text has. */
+export function writeEnding(bytes: number): string {
+  return `"],"bytes":${bytes}}`;
 }
 
 /** Tells by its beginning whether a text is one in blocks, perhaps a damaged one. */
@@ -112,9 +98,9 @@ export function* spansOf(json: string, at: number): Generator<Span, string> {
 }
 
 /** Reads what stands behind the blocks; `undefined` when it is not whole. */
-export function readEnding(rest: string): BlockEnding | undefined {
-  const { bytes, seal } = (rest.length <= LONGEST_ENDING ? ENDING.exec(rest)?.groups : undefined) ?? {};
-  return bytes === undefined ? undefined : { bytes: Number(bytes), seal };
+export function readEnding(rest: string): number | undefined {
+  const bytes = rest.length <= LONGEST_ENDING ? ENDING.exec(rest)?.groups?.bytes : undefined;
+  return bytes === undefined ? undefined : Number(bytes);
 }
 
 /**

@@ -59,7 +59,9 @@ export function* openBlocks(
   const bytes = stored.metadata.totalSize ?? 0;
   if (form.codec !== NO_CODEC && bytes > maxBytes)
     throw new EntryUnreadableError(refId, `it has ${bytes} bytes, above limits.maxValueBytes`);
-  const read = yield* readBlocks(stored.json, { form, cipher, boundTo: canonicalHead(refId, stored), bytes });
+  const seal = stored.metadata.atRest?.seal ?? "";
+  const isGenuine = cipher?.isSealed(seal, canonicalHead(refId, stored)) !== false;
+  const read = isGenuine ? yield* readBlocks(stored.json, { form, cipher, bytes }) : undefined;
   if (form.keyId !== undefined && read === undefined) throw wrongKeyOrChanged(refId, form.keyId);
   if (read === undefined) return "its blocks do not fit together";
   const mismatch = cipher === undefined ? mismatchOf(refId, stored, () => read.stored) : undefined;

@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
 import type { AtRestNote, Entry, EntryHead } from "../../entry/entry.js";
-import { canonicalHead } from "../canonical.js";
-import { checksumOver } from "../checksum.js";
+import type { BlockMap } from "../../outline/outline.js";
+import { canonicalHead, wholeMs } from "../canonical.js";
+import { headChecksum } from "../checksum.js";
 import type { Codec } from "../codecs.js";
 import type { Keyring } from "../keyring.js";
 import { BlockCipher, newSalt } from "./cipher.js";
@@ -11,27 +12,22 @@ import { BlockWriter } from "./writer.js";
 /** Seals the text of one entry while it is written: in blocks, compressed, or encrypted, or both. */
 export class BlockSealer {
   readonly #refId: string;
-  readonly #head: () => EntryHead;
+  readonly #form: BlockForm;
+  readonly #cipher: BlockCipher | undefined;
   readonly #writer: BlockWriter;
-  readonly #isEncrypted: boolean;
   #checksum = 0;
   #storedSize = 0;
 
-  /**
-   * @param head what is known of the entry; asked at the end, its times in whole milliseconds.
-   * @param codec by what it is compressed; `undefined` for not at all.
-   */
-  constructor(refId: string, head: () => EntryHead, codec: Codec | undefined, keyring: Keyring | undefined) {
+  /** @param codec by what it is compressed; `undefined` for not at all. */
+  constructor(refId: string, codec: Codec | undefined, keyring: Keyring | undefined) {
     this.#refId = refId;
-    this.#head = head;
-    this.#isEncrypted = keyring !== undefined;
-    const form: BlockForm = {
+    this.#form = {
       codec: codec ?? NO_CODEC,
       blockBytes: BLOCK_BYTES,
       ...(keyring && { keyId: keyring.current, salt: newSalt() }),
     };
-    const cipher = keyring && BlockCipher.ofBlocks(keyring.currentKey, form);
-    this.#writer = new BlockWriter(form, cipher, () => canonicalHead(refId, head()));
+    this.#cipher = keyring && BlockCipher.ofBlocks(keyring.currentKey, this.#form);
+    this.#writer = new BlockWriter(this.#form, this.#cipher);
   }
 
   /** Takes bytes of the text, in UTF-8. Gives what is ready to be stored. */
@@ -44,18 +40,30 @@ export class BlockSealer {
     return this.#counted(this.#writer.end());
   }
 
-  /** What the entry is to note of its text, once that is at its end. */
-  note(): AtRestNote {
-    const storedSize = this.#storedSize;
-    if (this.#isEncrypted) return { storedSize };
+  /** The head as the store gets it, once the text is at its end. Its times become whole milliseconds. */
+  seal<H extends EntryHead>(head: H): H {
+    const { createdAt, expiresAt } = head;
+    const whole = { ...head, createdAt: wholeMs(createdAt), expiresAt: wholeMs(expiresAt) };
+    return { ...whole, metadata: { ...head.metadata, atRest: this.#note(whole) } };
+  }
+
+  /** Where the blocks lie, once the text is at its end. */
+  map(): BlockMap {
+    return { ...this.#form, starts: Uint32Array.from(this.#writer.starts) };
+  }
+
+  #note(head: EntryHead): AtRestNote {
     const refId = this.#refId;
-    return { refId, checksum: checksumOver(refId, this.#head(), this.#checksum), storedSize };
+    const storedSize = this.#storedSize;
+    if (this.#cipher !== undefined)
+      return { storedSize, seal: this.#cipher.seal(canonicalHead(refId, head)) };
+    return { refId, checksum: headChecksum(refId, head, this.#checksum), storedSize };
   }
 
   #counted(written: Uint8Array[]): Uint8Array[] {
     for (const bytes of written) {
       this.#storedSize += bytes.length;
-      if (!this.#isEncrypted) this.#checksum = crc32(bytes, this.#checksum);
+      if (this.#cipher === undefined) this.#checksum = crc32(bytes, this.#checksum);
     }
     return written;
   }
@@ -73,7 +81,7 @@ export function* sealText(entry: Entry, sealer: BlockSealer): Generator<void, En
     yield;
   }
   write(sealer.end());
-  return { ...entry, json, metadata: { ...entry.metadata, atRest: sealer.note() } };
+  return { ...sealer.seal(entry), json };
 }
 
 /** UTF-16 code units that are turned into bytes at a time. */

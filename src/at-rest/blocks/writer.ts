@@ -1,5 +1,5 @@
 import type { BlockCipher } from "./cipher.js";
-import { type BlockForm, writeBeginning, writeBetween, writeEnding } from "./form.js";
+import { type BlockForm, SEPARATOR, writeBeginning, writeEnding } from "./form.js";
 import { Packing } from "./packing.js";
 
 /**
@@ -7,21 +7,18 @@ import { Packing } from "./packing.js";
  * the JSON object that stands in the value's place.
  */
 export class BlockWriter {
+  /** Where each block begins in what was written, and at the end where one behind the last would. */
+  readonly starts: number[] = [];
   readonly #form: BlockForm;
-  readonly #cipher: BlockCipher | undefined;
   readonly #packing: Packing;
-  readonly #boundTo: () => string;
   readonly #block: Uint8Array;
   #filled = 0;
-  #blocks = 0;
   #bytes = 0;
+  #written = 0;
 
-  /** @param boundTo what an encrypted text is bound to; asked at the end, when everything is known of it. */
-  constructor(form: BlockForm, cipher: BlockCipher | undefined, boundTo: () => string) {
+  constructor(form: BlockForm, cipher: BlockCipher | undefined) {
     this.#form = form;
-    this.#cipher = cipher;
     this.#packing = new Packing(form, cipher);
-    this.#boundTo = boundTo;
     this.#block = new Uint8Array(form.blockBytes);
   }
 
@@ -41,21 +38,18 @@ export class BlockWriter {
   /** Gives the rest. To be called once. */
   end(): Uint8Array[] {
     const last = this.#write(true);
-    const seal = this.#cipher?.seal(sealedText(this.#boundTo(), this.#blocks, this.#bytes));
-    return [last, Buffer.from(writeEnding({ bytes: this.#bytes, seal }), "latin1")];
+    this.starts.push(this.#written + SEPARATOR.length);
+    return [last, Buffer.from(writeEnding(this.#bytes), "latin1")];
   }
 
   #write(isLast: boolean): Uint8Array {
-    const n = this.#blocks++;
-    const before = n === 0 ? writeBeginning(this.#form) : writeBetween();
+    const n = this.starts.length;
+    const before = n === 0 ? writeBeginning(this.#form) : SEPARATOR;
     const packed = this.#packing.pack(this.#block.subarray(0, this.#filled), n, isLast);
+    this.starts.push(this.#written + before.length);
+    this.#written += before.length + packed.length;
     this.#bytes += this.#filled;
     this.#filled = 0;
     return Buffer.from(before + packed, "latin1");
   }
-}
-
-/** What the seal of an encrypted text says. */
-export function sealedText(boundTo: string, blocks: number, bytes: number): string {
-  return `${blocks},${bytes},${boundTo}`;
 }

@@ -13,7 +13,6 @@ import { supportedCodecs } from "../../helpers/codecs.js";
 import { key } from "../../helpers/keys.js";
 
 const KEY = new Key(key(1));
-const HEAD = "the head of the entry";
 
 interface Written {
   readonly json: string;
@@ -30,16 +29,16 @@ const cipherFor = (form: BlockForm) =>
 
 /** Writes a text in blocks, in pieces that end after so many bytes, whatever is cut there. */
 function write(text: Uint8Array, form: BlockForm, cuts: readonly number[] = []): Written {
-  const writer = new BlockWriter(form, cipherFor(form), () => HEAD);
+  const writer = new BlockWriter(form, cipherFor(form));
   const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
   const pieces = ends.flatMap((end, n) => writer.push(text.subarray(ends[n - 1] ?? 0, end)));
   const json = Buffer.concat([...pieces, ...writer.end()]).toString();
   return { json, form, bytes: text.length };
 }
 
-function read(json: string, { bytes }: Pick<Written, "bytes">, boundTo = HEAD): string | undefined {
+function read(json: string, { bytes }: Pick<Written, "bytes">): string | undefined {
   const form = readBeginning(json);
-  return form && atOnce(readBlocks(json, { form, cipher: cipherFor(form), boundTo, bytes }))?.text;
+  return form && atOnce(readBlocks(json, { form, cipher: cipherFor(form), bytes }))?.text;
 }
 
 function mapOf({ json, form }: Written): BlockMap {
@@ -180,12 +179,27 @@ describe("an encrypted text in blocks", () => {
         expect(read(join(forgery), { bytes })).toBeUndefined();
   });
 
-  test("is nothing under another head, or with the ending of another text", () => {
-    const [written, other] = [make(), make()];
-    expect(read(written.json, written, "another head")).toBeUndefined();
-    const end = (json: string) => json.indexOf('"bytes"');
-    const joined = written.json.slice(0, end(written.json)) + other.json.slice(end(other.json));
-    expect(read(joined, written)).toBeUndefined();
+  test("is bound to one head, by a seal that says nothing of another", () => {
+    const cipher = BlockCipher.ofBlocks(KEY, formFor("none", 16, true));
+    const seal = cipher.seal("a head");
+    expect(cipher.isSealed(seal, "a head")).toBe(true);
+    expect(cipher.isSealed(seal, "another head")).toBe(false);
+    expect(BlockCipher.ofBlocks(KEY, formFor("none", 16, true)).isSealed(seal, "a head")).toBe(false);
+    for (const forged of ["", seal.slice(0, 20), `A${seal.slice(1)}`, `B${seal.slice(1)}`].filter(
+      (text) => text !== seal,
+    ))
+      expect(cipher.isSealed(forged, "a head")).toBe(false);
+  });
+
+  test("tells while it is written where its blocks are", () => {
+    fc.assert(
+      fc.property(anyText, anyForm, (text, wish) => {
+        const form = formFor(wish.codec, wish.blockBytes, wish.isEncrypted);
+        const writer = new BlockWriter(form, cipherFor(form));
+        const json = Buffer.concat([...writer.push(Buffer.from(text)), ...writer.end()]).toString();
+        expect(Uint32Array.from(writer.starts)).toEqual(mapOf({ json, form, bytes: 0 }).starts);
+      }),
+    );
   });
 
   test("gives no range of a block that was changed, swapped or is not there", async () => {
