@@ -85,5 +85,6 @@ function isReadable({ codec, blockBytes }: BlockMap): boolean {
 
 /** Tells an entry from an earlier one under the same reference. */
 function identityOf({ createdAt, metadata }: EntryHead): string {
-  return [Math.round(createdAt), metadata.totalSize, metadata.atRest?.checksum].join(" ");
+  const { checksum, seal } = metadata.atRest ?? {};
+  return [Math.round(createdAt), metadata.totalSize, checksum ?? seal].join(" ");
 }
