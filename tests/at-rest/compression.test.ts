@@ -47,12 +47,16 @@ function on(store: RawStore, options: Partial<RefCacheOptions>, backend = store.
   return new RefCache({ name: "calc", backend, ...options });
 }
 
-/** Resolves once the outline of a large value lies beside it, where the store keeps any. */
+/** Resolves once the outline of a large value lies beside it; none is needed where a look brings the whole. */
 async function outlined(store: RawStore, refId: string): Promise<void> {
   const backend = store.connect();
   if (!hasRanges(backend)) return;
-  await vi.waitFor(async () => expect((await backend.look(refId))?.outline).toBeDefined(), 10_000);
-  await backend.close();
+  const isReady = async () => {
+    const { json, outline } = (await backend.look(refId)) ?? {};
+    return json !== undefined || outline !== undefined;
+  };
+  await vi.waitFor(async () => expect(await isReady()).toBe(true), 10_000);
+  if (store.kind !== "memory") await backend.close(); // which all share
 }
 
 /** A backend that reads parts of large entries, and never a whole one. */
@@ -102,7 +106,6 @@ onEveryStore((make) => {
 
     test("pages and previews are read by ranges", async () => {
       const store = await make();
-      if (store.kind === "memory") return; // where everything is at hand
       const { refId } = await on(store, options).set("k", LARGE);
       await outlined(store, refId);
       const reader = on(store, options, withoutWholes(store.connect()));
