@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { accessContests } from "./access.js";
 import { hitContests, rowContests } from "./cached.js";
+import { compressionContests } from "./compression.js";
 import { coordinationContests } from "./coordination.js";
 import { fastmcpContests } from "./fastmcp.js";
 import { type Contest, type Effort, type Figures, measure } from "./measure.js";
@@ -73,6 +74,7 @@ for (const contests of [
   accessContests,
   hitContests,
   rowContests,
+  compressionContests,
   coordinationContests,
   fastmcpContests,
 ]) {

@@ -14,7 +14,7 @@ export type Weigh = (heads: ReadonlyMap<RefId, EntryHead>) => void;
 export interface BatchReading extends CountedAsking {
   readonly backend: CacheBackend;
   /** See {@link Protection.open}. */
-  open(refId: RefId, sealed: Entry): Entry | undefined;
+  open(refId: RefId, sealed: Entry): Entry | undefined | Promise<Entry | undefined>;
 }
 
 /** References by whether they may be had: the head or the whole entry, nothing, or that it cannot be read. */
@@ -95,9 +95,9 @@ async function opened(
 ): Promise<Outcome> {
   const sealed = await admitAgain(asked, whole as Found<Entry>, reading);
   try {
-    return sealed && reading.open(refId, sealed);
+    return sealed && (await reading.open(refId, sealed));
   } catch (error) {
-    if (error instanceof DecryptionError) return error;
+    if (error instanceof DecryptionError || error instanceof EntryUnreadableError) return error;
     throw error;
   }
 }

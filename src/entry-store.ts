@@ -83,9 +83,12 @@ export class EntryStore {
     this.#options = options;
     this.telemetry = telemetry;
     this.backend = options.backend;
-    this.protection = new Protection(options.keyring, options.logger);
+    this.protection = new Protection(options.keyring, options.logger, {
+      compression: options.compression,
+      maxBytes: options.limits.maxValueBytes,
+    });
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
-    this.#large = new LargeEntries(options.backend, this.background);
+    this.#large = new LargeEntries(options.backend, this.background, this.protection.outlines);
     this.#access = new AccessControl(options);
     this.#invalidations = new Invalidations(options.backend);
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
@@ -129,7 +132,9 @@ export class EntryStore {
    * server has taken over meanwhile.
    */
   async save(entry: Entry, name?: string, lease?: HeldLease): Promise<RefId> {
-    const { refId, entry: sealed } = this.#sealed(entry, name);
+    const { refId, noted } = this.#minted(entry, name);
+    const sealing = this.protection.seal(refId, noted);
+    const sealed = sealing instanceof Promise ? await sealing : sealing;
     if (name === undefined) await this.backend.set(refId, sealed);
     else if (lease !== undefined) await lease.save(refId, sealed);
     else await this.#links.setLinked(refId, sealed, name);
@@ -152,16 +157,21 @@ export class EntryStore {
     const { backend } = this;
     if (!hasBatches(backend) || !hasLinks(backend))
       return Promise.all(entries.map(({ entry, name }) => this.save(entry, name)));
-    const sealed = entries.map(({ entry, name }) => this.#sealed(entry, name));
+    const sealed: NewEntry[] = [];
+    for (const { entry, name } of entries) {
+      const { refId, noted } = this.#minted(entry, name);
+      sealed.push({ refId, entry: await this.protection.seal(refId, noted), name });
+    }
     await backend.setMany(sealed);
     for (const { refId, entry } of sealed) this.telemetry.stored(refId, entry);
     return sealed.map(({ refId }) => refId);
   }
 
-  #sealed(entry: Entry, name: string | undefined): NewEntry {
-    const refId = mintReference(this.#options.name);
-    const noted = name === undefined ? entry : withLink(entry, name);
-    return { refId, entry: this.protection.seal(refId, noted), name };
+  #minted(entry: Entry, name: string | undefined): { refId: RefId; noted: Entry } {
+    return {
+      refId: mintReference(this.#options.name),
+      noted: name === undefined ? entry : withLink(entry, name),
+    };
   }
 
   /** What an actor may do, in the course of one operation. */
@@ -285,21 +295,20 @@ export class EntryStore {
 
   /** A large entry of which only what was seen is at hand, where that is enough. */
   #partly(refId: RefId, seen: Seen): ShowableEntry | undefined {
-    if (!("look" in seen) || !this.protection.admitsParts(refId, seen)) return undefined;
-    return this.#large.partly(refId, seen.look);
+    return "look" in seen ? this.#large.partly(refId, seen.look) : undefined;
   }
 
   async #recallWhole(refId: RefId, seen: Seen): Promise<ShowableEntry | undefined> {
     const sealed = isWhole(seen) ? seen : await this.backend.get(refId).catch(skipUnreadable);
-    const entry = sealed && this.#openIfPossible(refId, sealed);
+    const entry = sealed && (await this.#openIfPossible(refId, sealed));
     return entry && this.showable(entry);
   }
 
-  #openIfPossible(refId: RefId, sealed: Entry): Entry | undefined {
+  async #openIfPossible(refId: RefId, sealed: Entry): Promise<Entry | undefined> {
     try {
-      return this.protection.open(refId, sealed);
+      return await this.protection.open(refId, sealed);
     } catch (error) {
-      if (!(error instanceof DecryptionError)) throw error;
+      if (!(error instanceof DecryptionError || error instanceof EntryUnreadableError)) throw error;
       this.#options.logger.warn(`${error.message} The value is made again.`);
       return undefined;
     }
@@ -335,7 +344,8 @@ export class EntryStore {
     const sealed = isWhole(seen)
       ? seen
       : await admitAgain(seen, await foundBy(this.backend.get(refId)), { questions, operation });
-    const entry = sealed && this.protection.open(refId, sealed);
+    const opening = sealed && this.protection.open(refId, sealed);
+    const entry = opening instanceof Promise ? await opening : opening;
     if (sealed === undefined || entry === undefined) return undefined;
     currentUsage()?.add(entry);
     if (!isWhole(seen)) this.#large.keepOutline(refId, entry, sealed);

@@ -23,6 +23,8 @@ export {
   type ValueType,
   type WholeAnswer,
 } from "./answer.js";
+export type { Codec } from "./at-rest/codecs.js";
+export type { CompressionOptions } from "./at-rest/compression.js";
 export type { KeyMaterial } from "./at-rest/keyring.js";
 export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";

@@ -1,14 +1,15 @@
+import type { Outlines } from "./at-rest/outlines.js";
 import type { CacheBackend, Look } from "./backends/backend.js";
 import { hasRanges } from "./backends/backend.js";
 import type { Background } from "./coordination/background.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { EntryUnreadableError, StoreError } from "./errors.js";
+import { inTurns } from "./in-turns.js";
 import { buildOutline } from "./outline/build.js";
 import { LargeValue } from "./outline/large-value.js";
 import { LARGE_BYTES, type Outline } from "./outline/outline.js";
 import { StoredText } from "./outline/stored-text.js";
 import { HeldText } from "./outline/text.js";
-import { readOutline, writeOutline } from "./outline/wire.js";
 import type { RefId } from "./reference.js";
 
 /** An entry to answer with: at hand, or large, with parts that are read when they are shown; or both. */
@@ -23,12 +24,14 @@ export interface ShowableEntry extends EntryHead {
 export class LargeEntries {
   readonly #backend: CacheBackend;
   readonly #background: Background;
+  readonly #outlines: Outlines;
   /** By the text they are of, as long as that is at hand. */
   readonly #values = new WeakMap<Entry, Promise<LargeValue | undefined>>();
 
-  constructor(backend: CacheBackend, background: Background) {
+  constructor(backend: CacheBackend, background: Background, outlines: Outlines) {
     this.#backend = backend;
     this.#background = background;
+    this.#outlines = outlines;
   }
 
   /** An entry at hand. */
@@ -39,9 +42,11 @@ export class LargeEntries {
   /** A large entry of which head and outline were seen; `undefined` where it must be read whole. */
   partly(refId: RefId, { head, outline: written, textAt }: Look): ShowableEntry | undefined {
     const backend = this.#backend;
-    const outline = written && readOutline(written, identityOf(head));
-    if (outline === undefined || !hasRanges(backend)) return undefined;
-    const text = new StoredText((ranges) => backend.readRanges(refId, ranges, textAt), outline);
+    const readable = written && this.#outlines.read(refId, head, written);
+    if (readable === undefined || !hasRanges(backend)) return undefined;
+    const { outline } = readable;
+    const stored = readable.over((ranges) => backend.readRanges(refId, ranges, textAt));
+    const text = new StoredText(stored, outline);
     const value = new LargeValue(outline, text, head.metadata.strictJson);
     return { ...head, large: async () => value };
   }
@@ -52,14 +57,15 @@ export class LargeEntries {
    */
   keepOutline(refId: RefId, entry: Entry, sealed: Entry): void {
     const backend = this.#backend;
-    if (entry.json.length < LARGE_BYTES || sealed.json !== entry.json || !hasRanges(backend)) return;
+    if (entry.json.length < LARGE_BYTES || !hasRanges(backend)) return;
+    if (!this.#outlines.isDivisible(entry, sealed)) return;
     this.#background.start(`outline:${refId}`, async () => {
       const value = await this.#valueOf(entry);
       if (value === undefined) return;
+      const written = await inTurns(this.#outlines.write(refId, sealed, value.outline));
+      if (written === undefined) return;
       // Nobody waits for it: without an outline, the next reader reads the whole.
-      await backend
-        .keepOutline(refId, sealed, writeOutline(value.outline, identityOf(sealed)))
-        .catch(ifOfStore);
+      await backend.keepOutline(refId, sealed, written).catch(ifOfStore);
     });
   }
 
@@ -74,11 +80,6 @@ async function outlined({ json, metadata }: Entry): Promise<LargeValue | undefin
   const text = Buffer.from(json);
   const outline: Outline | undefined = await buildOutline(text);
   return outline && new LargeValue(outline, new HeldText(text), metadata.strictJson);
-}
-
-/** Tells an entry from an earlier one under the same reference. */
-function identityOf({ createdAt, metadata }: EntryHead): string {
-  return [Math.round(createdAt), metadata.totalSize, metadata.atRest?.checksum].join(" ");
 }
 
 function ifOfStore(error: unknown): void {

@@ -3,6 +3,12 @@ import { type AuditHook, AuditLog } from "./access/audit.js";
 import type { Membership } from "./access/control.js";
 import { checkNamespace } from "./access/namespace.js";
 import { DEFAULT_POLICY, makePolicy, type Policy } from "./access/policy.js";
+import {
+  type Compression,
+  type CompressionOptions,
+  compressionShape,
+  resolveCompression,
+} from "./at-rest/compression.js";
 import type { Keyring } from "./at-rest/keyring.js";
 import { type EncryptionOptions, encryptionShape, makeKeyring } from "./at-rest/options.js";
 import type { CacheBackend } from "./backends/backend.js";
@@ -91,6 +97,11 @@ export interface RefCacheOptions extends PreviewOptions {
   readonly coordination?: CoordinationOptions | false | undefined;
   /** Keys under which values are encrypted in the store. Default: none; values are stored as they are. */
   readonly encryption?: EncryptionOptions | undefined;
+  /**
+   * Compresses larger values in the store; `true` by default settings. Default: no, as servers of the Python package
+   * cannot read them then.
+   */
+  readonly compression?: CompressionOptions | boolean | undefined;
 }
 
 /** Limits with durations in milliseconds. */
@@ -122,6 +133,8 @@ export interface ResolvedOptions {
   readonly audit: AuditLog | undefined;
   readonly logHiddenErrors: boolean;
   readonly keyring: Keyring | undefined;
+  /** `undefined` where values are not compressed. */
+  readonly compression: Compression | undefined;
   /** `undefined` where calls are not coordinated. */
   readonly coordination: Coordination | undefined;
 }
@@ -209,6 +222,7 @@ const schema = z.strictObject({
   audit: hook.optional(),
   logHiddenErrors: z.boolean().optional(),
   encryption: encryptionShape.optional(),
+  compression: compressionShape.optional(),
   coordination: coordinationShape.optional(),
 });
 
@@ -234,6 +248,7 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
     audit: options.audit && new AuditLog(options.audit, logger),
     logHiddenErrors: options.logHiddenErrors ?? false,
     keyring: options.encryption && makeKeyring(options.encryption),
+    compression: resolveCompression(options.compression),
     coordination: resolveCoordination(options.coordination),
   };
 }

@@ -110,7 +110,7 @@ export class Administration<ShowOptions> {
   async show(refId: RefId, options: ShowOptions): Promise<Answer> {
     const sealed = isReference(refId) ? await this.#store.backend.get(refId) : undefined;
     this.#record("get", sealed?.namespace ?? null, refId);
-    const entry = sealed && this.#store.protection.open(refId, sealed);
+    const entry = sealed && (await this.#store.protection.open(refId, sealed));
     if (entry === undefined) throw new ReferenceUnavailableError();
     currentUsage()?.add(entry);
     return this.#show(refId, entry, options);

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { Entry } from "../entry/entry.js";
+import type { Entry, EntryHead } from "../entry/entry.js";
 import { canonicalHead } from "./canonical.js";
 
 /** The entry with its own reference and a checksum, which tell an accident of the store on reading. */
@@ -10,12 +10,22 @@ export function withChecksum(refId: string, entry: Entry): Entry {
 
 /** What has happened to an entry of ours in the store, or `undefined`; other writers' entries cannot be checked. */
 export function damageOf(refId: string, stored: Entry): string | undefined {
-  const { refId: storedAs = refId, checksum } = stored.metadata.atRest ?? {};
+  return mismatchOf(refId, stored, () => crc32(stored.json));
+}
+
+/** The same of an entry of whose text in the store the CRC-32 can be told. */
+export function mismatchOf(refId: string, head: EntryHead, ofText: () => number): string | undefined {
+  const { refId: storedAs = refId, checksum } = head.metadata.atRest ?? {};
   if (storedAs !== refId) return "it was stored under another reference";
-  if (checksum === undefined || checksum === checksumOf(refId, stored)) return undefined;
+  if (checksum === undefined || checksum === headChecksum(refId, head, ofText())) return undefined;
   return "its checksum does not match";
 }
 
 function checksumOf(refId: string, entry: Entry): number {
-  return crc32(canonicalHead(refId, entry), crc32(entry.json));
+  return headChecksum(refId, entry, crc32(entry.json));
+}
+
+/** The checksum of an entry, of which that of the text is known. */
+export function headChecksum(refId: string, head: EntryHead, ofText: number): number {
+  return crc32(canonicalHead(refId, head), ofText);
 }

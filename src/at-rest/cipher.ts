@@ -1,7 +1,15 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
 import type { Envelope } from "./envelope.js";
 
 const ALGORITHM = "aes-256-gcm";
+const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG = { authTagLength: 16 };
 
@@ -25,6 +33,11 @@ export class Key {
     const data = cipher.update(text, "utf8").toString("base64");
     cipher.final(); // empty: this mode keeps nothing back
     return { iv: iv.toString("base64"), tag: cipher.getAuthTag().toString("base64"), data };
+  }
+
+  /** Makes a key for one purpose, of which others with the same salt and purpose make the same one. */
+  derive(salt: Uint8Array, purpose: string): KeyObject {
+    return createSecretKey(Buffer.from(hkdfSync("sha256", this.#secret, salt, purpose, KEY_BYTES)));
   }
 
   /** The text, or `undefined` when it was encrypted with another key, or anything was changed. */

@@ -10,7 +10,7 @@ export interface Envelope {
 }
 
 /** Letters, digits, dot, underscore, hyphen: what needs no escape anywhere. */
-const KEY_ID = "[A-Za-z0-9._-]{1,64}";
+export const KEY_ID = "[A-Za-z0-9._-]{1,64}";
 const WHOLE_KEY_ID = new RegExp(`^${KEY_ID}$`);
 
 /** Tells whether a text may name a key. */

@@ -70,7 +70,7 @@ async function reencryptOne(
 ): Promise<Outcome> {
   const stored = await backend.get(refId);
   if (stored === undefined) return "gone";
-  const sealed = protection.reseal(refId, stored, plaintext);
+  const sealed = await protection.reseal(refId, stored, plaintext);
   if (sealed === undefined) return "unchanged";
   return (await backend.replace(refId, sealed)) ? "reencrypted" : "gone";
 }

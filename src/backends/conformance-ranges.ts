@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DEFAULT_POLICY } from "../access/policy.js";
 import type { Entry } from "../entry/entry.js";
 import { StoreUnavailableError } from "../errors.js";
-import { type CacheBackend, hasRanges, type RangeStore } from "./backend.js";
+import { type CacheBackend, hasRanges, hasReplace, type RangeStore } from "./backend.js";
 
 type Backend = CacheBackend & RangeStore;
 
@@ -68,6 +68,13 @@ export const RANGE_CHECKS: Readonly<Record<string, (backend: CacheBackend) => Pr
       await large(backend);
       assert.equal((await backend.look(A))?.outline, undefined);
     }
+  }),
+
+  "ranges: an outline goes with what it was of, once that is replaced": whereRanges(async (backend) => {
+    if (!hasReplace(backend)) return;
+    await backend.keepOutline(A, await large(backend), OUTLINE);
+    await backend.replace(A, make(LARGE));
+    assert.equal((await backend.look(A))?.outline, undefined);
   }),
 
   "ranges: reject after close": whereRanges(async (backend) => {

@@ -47,6 +47,8 @@ export interface AtRestNote {
   readonly checksum?: number;
   /** Size of the stored text in bytes, where it is not the value's own. */
   readonly storedSize?: number;
+  /** What binds the head to a text that is encrypted in blocks, in base64. */
+  readonly seal?: string;
 }
 
 /** Size of the text as the store holds it, in bytes of UTF-8, or `null` where nobody noted it. */

@@ -115,16 +115,17 @@ export function metadataToWire(metadata: EntryMetadata): Members {
 /** One member of our own name, so that no writer's `checksum` is taken for ours. */
 function noteToWire({ atRest, tags, link }: EntryMetadata): Members {
   if (atRest === undefined && tags === undefined && link === undefined) return {};
-  const { refId, checksum, storedSize } = atRest ?? {};
-  return { mcp_refcache: { ref_id: refId, checksum, stored_size: storedSize, tags, link } };
+  const { refId, checksum, storedSize, seal } = atRest ?? {};
+  return { mcp_refcache: { ref_id: refId, checksum, stored_size: storedSize, seal, tags, link } };
 }
 
 function noteFromWire(wire: Members): Pick<EntryMetadata, "atRest" | "tags" | "link"> {
-  const { ref_id, checksum, stored_size, tags, link } = wire;
+  const { ref_id, checksum, stored_size, seal, tags, link } = wire;
   const atRest: AtRestNote = {
     ...(typeof ref_id === "string" ? { refId: ref_id } : {}),
     ...(typeof checksum === "number" ? { checksum } : {}),
     ...(typeof stored_size === "number" ? { storedSize: stored_size } : {}),
+    ...(typeof seal === "string" ? { seal } : {}),
   };
   const isLabelled = isTexts(tags) || typeof link === "string";
   return {

@@ -1,12 +1,9 @@
 import { isAscii } from "node:buffer";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
+import { inTurns } from "../in-turns.js";
 import { sampleRanges, scaledSize, tokens } from "../preview/measure.js";
 import { type Grain, type Outline, SEGMENT_BYTES } from "./outline.js";
 import { scanOutline } from "./scan.js";
-
-/** Milliseconds of work after which other work gets its turn. */
-const TURN_MS = 5;
 
 /**
  * Makes the outline of a JSON text, in steps of some 5 ms.
@@ -26,17 +23,6 @@ export async function buildOutline(text: Buffer, grain?: Grain): Promise<Outline
     checksums: Uint32Array.from(segments, (segment) => crc32(segment)),
     charactersBefore: Uint32Array.from(isPlain ? [] : runningTotals(lengths)),
   };
-}
-
-async function inTurns<T>(work: Generator<void, T, void>): Promise<T> {
-  let due = performance.now() + TURN_MS;
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-    if (performance.now() < due) continue;
-    await nextTurn();
-    due = performance.now() + TURN_MS;
-  }
 }
 
 function tokensOf(text: Buffer): number {

@@ -46,6 +46,20 @@ export interface Outline {
   readonly checksums: Uint32Array;
   /** UTF-16 code units before each segment; empty where a code unit is a byte. */
   readonly charactersBefore: Uint32Array;
+  /** Where the text lies in the store, where it is stored in blocks. */
+  readonly blocks?: BlockMap;
+}
+
+/** Where the blocks lie of a text that is stored compressed or encrypted in blocks, and what they are. */
+export interface BlockMap {
+  readonly codec: string;
+  /** Bytes of the text in each block; the last one may have fewer. */
+  readonly blockBytes: number;
+  /** The name of the key, and the salt in base64, where they are encrypted. */
+  readonly keyId?: string | undefined;
+  readonly salt?: string | undefined;
+  /** Where each block begins in what is stored, and where one behind the last would. */
+  readonly starts: Uint32Array;
 }
 
 /** JSON text of this many bytes is large: its parts are found by an outline, not by parsing it whole. */

@@ -32,6 +32,16 @@ const headerShape = z.object({
   checksums: z.number(),
   charactersBefore: z.number(),
   nodes: z.array(nodeShape).min(1),
+  /** What came later; who does not know it, reads the others. */
+  blocks: z
+    .object({
+      codec: z.string(),
+      blockBytes: z.int().positive(),
+      keyId: z.string().optional(),
+      salt: z.string().optional(),
+      starts: z.int(),
+    })
+    .optional(),
 });
 
 type WireNode = z.infer<typeof nodeShape>;
@@ -41,11 +51,13 @@ type WireNode = z.infer<typeof nodeShape>;
  * @param of tells the entry that it was made of from any later one under the same reference.
  */
 export function writeOutline(outline: Outline, of: string): Buffer {
-  const { bytes, characters, tokens, root, checksums, charactersBefore } = outline;
+  const { bytes, characters, tokens, root, checksums, charactersBefore, blocks } = outline;
   const nodes: WireNode[] = [];
   const lists: Uint32Array[] = [checksums, charactersBefore];
   flatten(root, {}, nodes, lists);
-  const facts = { form: FORM, of, bytes, characters, tokens };
+  if (blocks !== undefined) lists.push(blocks.starts);
+  const stored = blocks && { ...blocks, starts: blocks.starts.length };
+  const facts = { form: FORM, of, bytes, characters, tokens, blocks: stored };
   const lengths = { checksums: checksums.length, charactersBefore: charactersBefore.length };
   const header = Buffer.from(JSON.stringify({ ...facts, ...lengths, nodes }));
   const body = Buffer.concat([header, padding(header.length), ...lists.map(bytesOf)]);
@@ -71,8 +83,9 @@ export function readOutline(written: Uint8Array, of: string): Outline | undefine
   const checksums = take(header.checksums);
   const charactersBefore = take(header.charactersBefore);
   const root = unflatten(header.nodes, take);
-  const { bytes, characters, tokens } = header;
-  return root && { bytes, characters, tokens, checksums, charactersBefore, root };
+  const { bytes, characters, tokens, blocks } = header;
+  const stored = blocks && { blocks: { ...blocks, starts: take(blocks.starts) } };
+  return root && { bytes, characters, tokens, checksums, charactersBefore, root, ...stored };
 }
 
 function flatten(

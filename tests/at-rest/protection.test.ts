@@ -18,19 +18,19 @@ const protections: [string, Protection][] = [
 /** The first does not come back from seconds as it was, the second falls on the other side of the half. */
 const TIMES = [2_147_483_687_877, 2_147_484_648_085.5];
 
-test.each(protections)("times that seconds cannot hold do not matter, %s", (_how, protection) => {
+test.each(protections)("times that seconds cannot hold do not matter, %s", async (_how, protection) => {
   for (const time of TIMES) {
-    const sealed = protection.seal(REF, { ...entry(), createdAt: time, expiresAt: time });
+    const sealed = await protection.seal(REF, { ...entry(), createdAt: time, expiresAt: time });
     const row = encodeRow(sealed);
     expect(row.created_at * 1000 !== sealed.createdAt || sealed.createdAt !== time).toBe(true);
-    const opened = protection.open(REF, decodeRow(REF, row));
+    const opened = await protection.open(REF, decodeRow(REF, row));
     expect(Math.round(opened?.expiresAt ?? 0)).toBe(Math.round(time));
   }
 });
 
 test.each(protections)(
   "a policy that is changed after a sealing is sealed as it is then, %s",
-  (_how, protection) => {
+  async (_how, protection) => {
     const wish = entry({ policy: { allowedActors: ["user:a"] } });
     protection.seal(REF, wish);
     const actors = wish.policy.allowedActors as string[];
@@ -38,7 +38,7 @@ test.each(protections)(
     Object.freeze(wish.policy); // the list is not
     protection.seal(REF, wish);
     actors.push("user:c");
-    const opened = protection.open(REF, decodeRow(REF, encodeRow(protection.seal(REF, wish))));
+    const opened = await protection.open(REF, decodeRow(REF, encodeRow(await protection.seal(REF, wish))));
     expect(opened?.policy.allowedActors).toEqual(["user:a", "user:b", "user:c"]);
   },
 );

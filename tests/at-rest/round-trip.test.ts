@@ -75,15 +75,15 @@ const entries: fc.Arbitrary<Entry> = fc.record({
   ),
 });
 
-test.each(["encrypted", "plain"])("any entry survives both wire forms, %s", (how) => {
+test.each(["encrypted", "plain"])("any entry survives both wire forms, %s", async (how) => {
   const logger = recordingLogger();
   const keyring = how === "encrypted" ? makeKeyring(encryption()) : undefined;
   const protection = new Protection(keyring, logger);
-  fc.assert(
-    fc.property(entries, (entry) => {
-      const sealed = protection.seal(REF, entry);
+  await fc.assert(
+    fc.asyncProperty(entries, async (entry) => {
+      const sealed = await protection.seal(REF, entry);
       for (const read of [decodeEntry(REF, encodeEntry(sealed)), decodeRow(REF, encodeRow(sealed))]) {
-        const opened = protection.open(REF, read);
+        const opened = await protection.open(REF, read);
         expect(opened?.json).toBe(entry.json);
         expect(opened?.metadata).toEqual(entry.metadata);
       }

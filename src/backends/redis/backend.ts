@@ -221,14 +221,15 @@ export class RedisBackend
     await this.#connection.inOrder([...noting, ...writes], text.length);
   }
 
-  /** See {@link ReplaceStore.replace}. One round trip. */
+  /** See {@link ReplaceStore.replace}. One round trip, and a transaction: the outline of what was there goes. */
   async replace(refId: string, entry: Entry): Promise<boolean> {
     const text = encodeEntry(entry);
     const write = writing(entryKey(refId), text, entry.expiresAt);
     const onlyIfThere = write[0] === "set" ? ["XX"] : [];
     const noting = this.#labels.noting([{ refId, entry }]);
     if (noting.length > 0) await this.#connection.send(noting);
-    const reply = await this.#connection.call([...write, ...onlyIfThere], text.length);
+    const forgetting: Command = ["unlink", outlineKey(refId)];
+    const [, reply] = await this.#connection.inOrder([forgetting, [...write, ...onlyIfThere]], text.length);
     return reply === "OK" || reply === 1;
   }
 

@@ -35,7 +35,7 @@ import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
-import { look, ROW_BYTES, ROWS_PER_TURN, readRange, writeRows } from "./ranges.js";
+import { look, ROW_BYTES, ROWS_PER_TURN, readRange, removeText, writeRows } from "./ranges.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { Sweeper } from "./sweeper.js";
 
@@ -174,6 +174,7 @@ export class SqliteBackend
         statements.transaction(() => {
           isReplaced = statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
           if (isReplaced) writeLabels(statements, refId, entry);
+          if (isReplaced) removeText(statements.ranges, refId);
         });
         return isReplaced;
       }),

@@ -36,6 +36,7 @@ function prepare(database: Database, path: string): Statements {
   }
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = NORMAL");
+  database.pragma("secure_delete = FAST"); // leaves no copies of rows beside those that re-encryption overwrites
   createSchema(database);
   return prepareStatements(database);
 }

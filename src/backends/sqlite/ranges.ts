@@ -27,6 +27,8 @@ export interface RangeStatements {
   readonly removeTexts: Statement;
   /** refId, outline, refId */
   readonly setOutline: Statement;
+  /** refId */
+  readonly removeOutline: Statement;
 }
 
 /** Prepares them. */
@@ -41,6 +43,7 @@ export function prepareRanges(database: Database, head: string, live: string): R
       "SELECT bytes FROM refcache_texts WHERE key = ? AND n BETWEEN ? AND ? ORDER BY n",
     ),
     removeTexts: database.prepare("DELETE FROM refcache_texts WHERE key = ?"),
+    removeOutline: database.prepare("DELETE FROM refcache_outlines WHERE key = ?"),
     setOutline: database.prepare(`
       INSERT OR REPLACE INTO refcache_outlines (key, outline)
       SELECT ?, ? WHERE EXISTS (SELECT 1 FROM cache_entries WHERE key = ?)`),
@@ -67,6 +70,12 @@ export function readRange({ getText }: RangeStatements, refId: string, { from, t
   const bytes =
     rows.length === 1 ? (rows[0] as { bytes: Buffer }).bytes : Buffer.concat(rows.map((row) => row.bytes));
   return bytes.subarray(from - first * ROW_BYTES, to - first * ROW_BYTES);
+}
+
+/** Removes a text and its outline. */
+export function removeText({ removeTexts, removeOutline }: RangeStatements, refId: string): void {
+  removeTexts.run(refId);
+  removeOutline.run(refId);
 }
 
 /** Writes some rows of a text. */

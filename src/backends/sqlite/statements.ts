@@ -149,7 +149,7 @@ function eraseDuring<T>(database: Database, work: () => T): T {
   try {
     return work();
   } finally {
-    database.pragma("secure_delete = OFF");
+    database.pragma("secure_delete = FAST");
   }
 }
 

@@ -1,0 +1,4 @@
+import { CODECS, isSupported } from "../../src/at-rest/codecs.js";
+
+/** Those that this Node can do. */
+export const supportedCodecs = CODECS.filter(isSupported);
