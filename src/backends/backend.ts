@@ -211,10 +211,10 @@ export interface ChangeFeed {
   /** Begins to listen. A store that fails is tried again by itself. */
   watch(listener: ChangeListener): ChangeWatch;
   /**
-   * From when on the store itself will have dropped something: Unix ms, `null` for never, `undefined` if there is no
+   * From when on the store itself will have dropped each of these: Unix ms, `null` for never, `undefined` if there is no
    * such thing now. Others may have given it less time than the entry says.
    */
-  endOf(key: CopiedKey): Promise<number | null | undefined>;
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]>;
 }
 
 /** What a backend in front of a store knows of it. */
@@ -323,7 +323,7 @@ export function hasBatches<B extends CacheBackend>(backend: B): backend is B & B
 
 /** Tells whether a backend tells what changes in its store. */
 export function hasChanges<B extends CacheBackend>(backend: B): backend is B & ChangeFeed {
-  return "watch" in backend && "endOf" in backend;
+  return "watch" in backend && "endsOf" in backend;
 }
 
 /** Tells whether a backend knows how its store is. */

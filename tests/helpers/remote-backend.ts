@@ -60,7 +60,11 @@ export class RemoteBackend implements CacheBackend, HeadStore, LinkStore, Replac
     return { isCurrent: () => this.isCurrent, settle: async () => {}, stop: () => {} };
   }
 
-  async endOf({ kind, name }: CopiedKey): Promise<number | null | undefined> {
+  endsOf(keys: readonly CopiedKey[]): Promise<(number | null | undefined)[]> {
+    return Promise.all(keys.map((key) => this.#endOf(key)));
+  }
+
+  async #endOf({ kind, name }: CopiedKey): Promise<number | null | undefined> {
     const refId = kind === "entry" ? name : await this.inner.getLink(name);
     const entry = refId === undefined ? undefined : await this.inner.get(refId);
     return this.ends.get(name) ?? entry?.expiresAt;

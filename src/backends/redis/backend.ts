@@ -305,9 +305,9 @@ export class RedisBackend
     return this.#changes.watch(listener);
   }
 
-  /** See {@link ChangeFeed.endOf}. One round trip. */
-  endOf(key: CopiedKey): Promise<number | null | undefined> {
-    return this.#changes.endOf(key);
+  /** See {@link ChangeFeed.endsOf}. One round trip to each node. */
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
+    return this.#changes.endsOf(keys);
   }
 
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */

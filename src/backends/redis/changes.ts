@@ -3,6 +3,9 @@ import type { Connection } from "./commands.js";
 import { entryKey, linkKey } from "./keys.js";
 import { RedisTracking } from "./tracking.js";
 
+/** What PTTL says of a key without an end; nothing is known of one that is not there. */
+const WITHOUT_END = new Map([[-1, null]]);
+
 /** What changes in a Redis, told by the servers themselves (server-assisted client caching). */
 export class RedisChanges implements ChangeFeed {
   readonly #connection: Connection;
@@ -22,13 +25,13 @@ export class RedisChanges implements ChangeFeed {
     return watch;
   }
 
-  /** See {@link ChangeFeed.endOf}. */
-  async endOf({ kind, name }: CopiedKey): Promise<number | null | undefined> {
+  /** See {@link ChangeFeed.endsOf}. */
+  async endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
     const now = Date.now();
-    const key = kind === "entry" ? entryKey(name) : linkKey(name);
-    const left = Number(await this.#connection.call(["pttl", key]));
-    if (left < 0) return left === -1 ? null : undefined;
-    return now + left;
+    const replies = await this.#connection.send(
+      keys.map(({ kind, name }) => ["pttl", kind === "entry" ? entryKey(name) : linkKey(name)]),
+    );
+    return replies.map((left) => (Number(left) < 0 ? WITHOUT_END.get(Number(left)) : now + Number(left)));
   }
 
   /** Ends every watch. */

@@ -291,9 +291,9 @@ export class SqliteBackend
     return new SqliteWatch(() => this.#connection?.statements, listener);
   }
 
-  /** See {@link ChangeFeed.endOf}. */
-  endOf(key: CopiedKey): Promise<number | null | undefined> {
-    return this.#run((statements) => endOf(statements, key));
+  /** See {@link ChangeFeed.endsOf}. */
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
+    return this.#run((statements) => keys.map((key) => endOf(statements, key)));
   }
 
   /** See {@link CacheBackend.close}. */

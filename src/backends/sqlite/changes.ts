@@ -39,7 +39,7 @@ export class SqliteWatch implements ChangeWatch {
   }
 }
 
-/** See `ChangeFeed.endOf`. */
+/** See `ChangeFeed.endsOf`. */
 export function endOf(statements: Statements, { kind, name }: CopiedKey): number | null | undefined {
   const row = (kind === "entry" ? statements.entryEnd : statements.linkEnd).get(name);
   return row && (row.expires_at === null ? null : row.expires_at * 1000);

@@ -1,5 +1,12 @@
 import type { Entry } from "../../entry/entry.js";
-import type { BackendHealth, CacheBackend, FallbackStore, HealthSource } from "../backend.js";
+import type {
+  BackendHealth,
+  CacheBackend,
+  Eviction,
+  EvictionSource,
+  FallbackStore,
+  HealthSource,
+} from "../backend.js";
 import { capabilitiesOf } from "./capabilities.js";
 import { checkTieredOptions, type TieredBackendOptions } from "./options.js";
 import { Tiers } from "./tiers.js";
@@ -14,7 +21,7 @@ import { Tiers } from "./tiers.js";
  * new TieredBackend({ l2: new RedisBackend() });
  * new TieredBackend({ l1: { maxBytes: 256 * 1024 * 1024 }, l2: new RedisBackend(), fallback: "memory" });
  */
-export class TieredBackend implements CacheBackend, HealthSource, FallbackStore {
+export class TieredBackend implements CacheBackend, HealthSource, EvictionSource, FallbackStore {
   readonly #tiers: Tiers;
 
   /** @throws {ConfigurationError} naming an option that is not acceptable. */
@@ -30,7 +37,7 @@ export class TieredBackend implements CacheBackend, HealthSource, FallbackStore 
 
   /** See {@link CacheBackend.set}. With a fallback, resolves also when the entry is kept here until the store is back. */
   set(refId: string, entry: Entry): Promise<void> {
-    return this.#tiers.put({ refId, entry }, () => this.#tiers.store.set(refId, entry));
+    return this.#tiers.put([{ refId, entry }], () => this.#tiers.store.set(refId, entry));
   }
 
   /** See {@link CacheBackend.delete}. Rejects while the store is away, unless the entry is only here. */
@@ -45,7 +52,10 @@ export class TieredBackend implements CacheBackend, HealthSource, FallbackStore 
 
   /** See {@link CacheBackend.clear}. Rejects while the store is away. */
   clear(namespace?: string): Promise<number> {
-    return this.#tiers.clear(namespace);
+    return this.#tiers.remove(
+      (_refId, head) => namespace === undefined || head.namespace === namespace,
+      () => this.#tiers.store.clear(namespace),
+    );
   }
 
   /** See {@link CacheBackend.keys}. Asks the store. */
@@ -61,6 +71,11 @@ export class TieredBackend implements CacheBackend, HealthSource, FallbackStore 
   /** See {@link HealthSource.onHealth}. */
   onHealth(listener: (health: BackendHealth) => void): () => void {
     return this.#tiers.onHealth(listener);
+  }
+
+  /** See {@link EvictionSource.onEviction}. Copies that made room; the store still has what they were made of. */
+  onEviction(listener: (eviction: Eviction) => void): () => void {
+    return this.#tiers.copies.onEviction(listener);
   }
 
   /** See {@link FallbackStore.isLocal}. */

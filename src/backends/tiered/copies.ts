@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
-import type { BackendHealth, ChangeListener, ChangeWatch, CopiedKey } from "../backend.js";
+import type { BackendHealth, ChangeListener, ChangeWatch, CopiedKey, Eviction } from "../backend.js";
 import { type Flight, Flights } from "./flights.js";
 import { bytesOf, frozenCopy, frozenHead, HEAD_BYTES, headOf } from "./frozen.js";
 import type { CopyBounds } from "./options.js";
@@ -40,6 +40,7 @@ export class Copies implements ChangeListener {
   #watch: ChangeWatch | undefined;
   #session = 0;
   #evictions = 0;
+  readonly #listeners = new Set<(eviction: Eviction) => void>();
 
   constructor(bounds: CopyBounds, keepsLastKnown: boolean) {
     this.#maxEntryBytes = bounds.maxEntryBytes;
@@ -48,8 +49,8 @@ export class Copies implements ChangeListener {
       max: bounds.maxEntries,
       maxSize: bounds.maxBytes,
       sizeCalculation: ({ entry }) => (entry === undefined ? HEAD_BYTES : bytesOf(entry)),
-      dispose: (_copy, _refId, reason) => {
-        if (reason === "evict") this.#evictions++;
+      dispose: (copy, refId, reason) => {
+        if (reason === "evict") this.#evicted(refId, copy);
       },
     });
     this.#links = new LRUCache({ max: bounds.maxEntries });
@@ -62,6 +63,13 @@ export class Copies implements ChangeListener {
 
   get isCurrent(): boolean {
     return this.#watch?.isCurrent() ?? false;
+  }
+
+  /** See {@link EvictionSource.onEviction}. */
+  onEviction(listener: (eviction: Eviction) => void): () => void {
+    const own = (eviction: Eviction) => listener(eviction); // one may listen twice
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
   }
 
   /** What is kept, and what had to make room. */
@@ -161,6 +169,12 @@ export class Copies implements ChangeListener {
 
   #mapOf({ kind }: CopiedKey): LRUCache<string, EntryCopy> | LRUCache<string, LinkCopy> {
     return kind === "entry" ? this.#entries : this.#links;
+  }
+
+  #evicted(refId: string, { head, entry }: EntryCopy): void {
+    this.#evictions++;
+    const eviction = { refId, namespace: head.namespace, bytes: entry?.json.length ?? 0 };
+    for (const listener of this.#listeners) listener(eviction);
   }
 
   #usable<C extends Copy>(copies: LRUCache<string, C>, name: string, lastKnown: boolean): C | undefined {

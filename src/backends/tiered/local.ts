@@ -1,5 +1,6 @@
 import { type Entry, type EntryHead, isExpired } from "../../entry/entry.js";
 import { StoreFullError } from "../../errors.js";
+import type { MayRemove } from "../backend.js";
 import { bytesOf, frozenCopy, headOf } from "./frozen.js";
 import type { CopyBounds } from "./options.js";
 
@@ -82,12 +83,18 @@ export class Local {
     return isLive;
   }
 
-  /** Removes what waits of a namespace, or all; tells how many. */
-  clear(namespace?: string): number {
-    let cleared = 0;
-    for (const [refId, { entry }] of this.#waiting)
-      if (namespace === undefined || entry.namespace === namespace) cleared += Number(this.delete(refId));
-    return cleared;
+  /** Removes what waits and may go; tells how many. */
+  async removeIf(mayRemove: MayRemove): Promise<number> {
+    let removed = 0;
+    for (const { refId, entry } of this.waiting())
+      if (await mayRemove(refId, entry)) removed += Number(this.delete(refId));
+    return removed;
+  }
+
+  /** What the name that leads to an entry led to before, in the store; the entry itself where it does not wait. */
+  before(refId: string): string | undefined {
+    const waiting = this.#waiting.get(refId);
+    return waiting === undefined ? refId : waiting.before;
   }
 
   removeExpired(): void {

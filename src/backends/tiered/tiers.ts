@@ -1,12 +1,25 @@
 import type { Entry, EntryHead } from "../../entry/entry.js";
-import { type BackendHealth, type CacheBackend, type CopiedKey, hasChanges } from "../backend.js";
+import { LARGE_BYTES } from "../../outline/outline.js";
+import {
+  type BackendHealth,
+  type CacheBackend,
+  type CopiedKey,
+  type Found,
+  hasChanges,
+  type Look,
+  type MayRemove,
+  type NewEntry,
+} from "../backend.js";
 import { isAway } from "./breaker.js";
 import { Copies } from "./copies.js";
 import type { Flight } from "./flights.js";
+import { headOf } from "./frozen.js";
 import { Guard } from "./guard.js";
+import { entryKey, linkKey } from "./keys.js";
 import { Local } from "./local.js";
 import type { TieredSettings } from "./options.js";
 import { Recovery } from "./recovery.js";
+import { WriteFlights } from "./write-flights.js";
 
 /** How one thing is read. */
 interface Reading<T> {
@@ -18,11 +31,12 @@ interface Reading<T> {
   lastKnown(): T | undefined;
 }
 
-/** An entry to be written, and the name to lead to it. */
-interface Writing {
-  readonly refId: string;
-  readonly entry: Entry;
-  readonly name?: string | undefined;
+/** How several things of a kind are read. */
+interface ReadingMany<T extends EntryHead> {
+  near(refId: string): T | undefined;
+  fromStore(refIds: readonly string[]): Promise<readonly Found<T>[]>;
+  /** What is known of one while the store is away. */
+  lastKnown(refId: string): T | undefined;
 }
 
 /** The ways in which anything is read from the tiers and written to them. */
@@ -77,7 +91,7 @@ export class Tiers {
 
   /** An entry, from the nearest tier that has it. */
   async entry(refId: string): Promise<Entry | undefined> {
-    const near = this.#hit(this.#local?.get(refId) ?? this.copies.entry(refId));
+    const near = this.nearEntry(refId);
     if (near !== undefined) return near;
     return this.#read({
       key: entryKey(refId),
@@ -87,9 +101,24 @@ export class Tiers {
     });
   }
 
+  /** An entry, if it is in this process. */
+  nearEntry(refId: string): Entry | undefined {
+    return this.#hit(this.#local?.get(refId) ?? this.copies.entry(refId));
+  }
+
+  /** A head, if it is in this process. */
+  nearHead(refId: string): EntryHead | undefined {
+    return this.#hit(this.#local?.head(refId) ?? this.copies.head(refId));
+  }
+
+  /** What the store has seen of a reference that a name led to: of one that waits here, the one before. */
+  seenInStore(refId: string | undefined): string | undefined {
+    return refId === undefined || this.#local === undefined ? refId : this.#local.before(refId);
+  }
+
   /** A head, from the nearest tier that has it. */
   async head(refId: string, fromStore: () => Promise<EntryHead | undefined>): Promise<EntryHead | undefined> {
-    const near = this.#nearHead(refId);
+    const near = this.nearHead(refId);
     if (near !== undefined) return near;
     return this.#read({
       key: entryKey(refId),
@@ -99,8 +128,43 @@ export class Tiers {
     });
   }
 
+  /**
+   * An entry or what is known of it, from the nearest tier that has it. Large ones are looked at in the store: the
+   * outline, by which their parts are found, is kept beside them there.
+   */
+  async look(refId: string, fromStore: () => Promise<Look | undefined>): Promise<Look | undefined> {
+    const near = this.#local?.get(refId) ?? this.copies.entry(refId);
+    if (near !== undefined && (near.json.length < LARGE_BYTES || this.isLocal(refId)))
+      return this.#hit(lookAt(near));
+    return this.#read({
+      key: entryKey(refId),
+      fromStore,
+      keep: (flight, { head, json }, end) =>
+        this.copies.keepEntry(flight, json === undefined ? head : { ...head, json }, end),
+      lastKnown: () => {
+        const known = this.copies.entry(refId, true);
+        return known && lookAt(known);
+      },
+    });
+  }
+
+  /** Several at once: what is near is not asked for. Throws where one would. */
+  async readMany<T extends EntryHead>(
+    refIds: readonly string[],
+    { near, fromStore, lastKnown }: ReadingMany<T>,
+  ): Promise<readonly Found<T>[]> {
+    const found = new Map<string, Found<T>>();
+    for (const refId of new Set(refIds)) found.set(refId, near(refId));
+    const left = [...found.keys()].filter((refId) => found.get(refId) === undefined);
+    const read = left.length === 0 ? [] : await this.#readAll(left, () => fromStore(left), lastKnown);
+    left.forEach((refId, n) => {
+      found.set(refId, read[n]);
+    });
+    return refIds.map((refId) => found.get(refId));
+  }
+
   async exists(refId: string): Promise<boolean> {
-    if (this.#nearHead(refId) !== undefined) return true;
+    if (this.nearHead(refId) !== undefined) return true;
     this.#watch();
     try {
       return await this.guard.ask(() => this.store.exists(refId));
@@ -128,38 +192,46 @@ export class Tiers {
   }
 
   /**
-   * Writes an entry to the store.
-   * @param hasWritten tells by what the call gave whether it has written anything.
+   * Writes entries to the store.
+   * @param written tells by what the call gave what it has written.
    */
-  async write<T>(what: Writing, call: () => Promise<T>, hasWritten = (_result: T) => true): Promise<T> {
-    const { refId, entry, name } = what;
+  async write<T>(
+    what: readonly NewEntry[],
+    call: () => Promise<T>,
+    written: (result: T) => readonly NewEntry[] = () => what,
+  ): Promise<T> {
     this.#watch();
-    const flight = this.copies.beginWrite(entryKey(refId));
-    const linkFlight = name === undefined ? undefined : this.copies.beginWrite(linkKey(name));
+    const flights = new WriteFlights(this.copies, what);
     try {
       const result = await this.guard.ask(call);
-      if (hasWritten(result)) {
-        this.#local?.supersede(refId, name);
-        this.copies.keepEntry(flight, entry, entry.expiresAt, true);
-        if (linkFlight) this.copies.keepLink(linkFlight, refId, entry.expiresAt, true);
-      }
+      for (const { refId, name } of written(result)) this.#local?.supersede(refId, name);
+      flights.keep(written(result));
       return result;
     } finally {
-      this.copies.abandon(flight);
-      if (linkFlight) this.copies.abandon(linkFlight);
+      flights.end();
     }
   }
 
-  /** As `write`; while the store is away, and with a fallback, the entry is kept here until it is back. */
-  async put(what: Writing, call: () => Promise<void>): Promise<void> {
-    const { refId, entry, name } = what;
-    const before = name === undefined ? undefined : this.copies.link(name, true);
+  /**
+   * As `write`; while the store is away, and with a fallback, the entries are kept here until it is back, and the
+   * result is `undefined`.
+   */
+  async put<T>(
+    what: readonly NewEntry[],
+    call: () => Promise<T>,
+    written?: (result: T) => readonly NewEntry[],
+  ): Promise<T | undefined> {
+    const before = what.map(({ name }) => (name === undefined ? undefined : this.copies.link(name, true)));
     try {
-      await this.write(what, call);
+      return await this.write(what, call, written);
     } catch (error) {
-      if (this.#local === undefined || !this.#mayGoOnAfter(error)) throw error;
-      this.#local.add({ refId, entry, name, before });
+      const local = this.#mayGoOnAfter(error) ? this.#local : undefined;
+      if (local === undefined) throw error;
       this.#recovery.start();
+      what.forEach(({ refId, entry, name }, n) => {
+        local.add({ refId, entry, name, before: before[n] });
+      });
+      return undefined;
     }
   }
 
@@ -180,18 +252,13 @@ export class Tiers {
     }
   }
 
-  /** Removes the entries of a namespace, or all; tells how many. */
-  async clear(namespace?: string): Promise<number> {
-    const cleared = this.#local?.clear(namespace) ?? 0;
-    return cleared + (await this.change(() => this.store.clear(namespace)));
-  }
-
-  /** Runs what changes nobody knows what in the store. */
-  async change<T>(call: () => Promise<T>): Promise<T> {
+  /** Removes what may go of that which waits here, and as `fromStore` does, in the store; tells how many. */
+  async remove(mayRemove: MayRemove, fromStore: () => Promise<number>): Promise<number> {
     this.#watch();
-    this.copies.changedAll();
+    const removed = (await this.#local?.removeIf(mayRemove)) ?? 0;
+    this.copies.changedAll(); // nobody knows what is removed
     try {
-      return await this.guard.ask(call);
+      return removed + (await this.guard.ask(fromStore));
     } finally {
       this.copies.changedAll();
     }
@@ -210,8 +277,8 @@ export class Tiers {
     this.#misses++;
     const flight = this.copies.beginRead(key);
     try {
-      const read = () => Promise.all([fromStore(), this.#endOf(key)]);
-      const [found, end] = await this.guard.ask(read);
+      const read = () => Promise.all([fromStore(), this.#endsOf([key])]);
+      const [found, [end]] = await this.guard.ask(read);
       if (found === undefined) this.copies.drop(key);
       else if (end !== undefined) keep(flight, found, end);
       return found;
@@ -224,14 +291,36 @@ export class Tiers {
     }
   }
 
-  /** Asked together with what it is about; where it cannot be told, that is read and not copied. */
-  #endOf(key: CopiedKey): Promise<number | null | undefined> {
-    const { store } = this;
-    return hasChanges(store) ? store.endOf(key).catch(() => undefined) : Promise.resolve(null);
+  async #readAll<T extends EntryHead>(
+    refIds: readonly string[],
+    fromStore: () => Promise<readonly Found<T>[]>,
+    lastKnown: (refId: string) => T | undefined,
+  ): Promise<readonly Found<T>[]> {
+    this.#watch();
+    this.#misses += refIds.length;
+    const keys = refIds.map(entryKey);
+    const flights = keys.map((key) => this.copies.beginRead(key));
+    try {
+      const [all, ends] = await this.guard.ask(() => Promise.all([fromStore(), this.#endsOf(keys)]));
+      flights.forEach((flight, n) => {
+        const [found, end] = [all[n], ends[n]];
+        if (found === undefined) this.copies.drop(flight.key);
+        else if (!(found instanceof Error) && end !== undefined) this.copies.keepEntry(flight, found, end);
+      });
+      return all;
+    } catch (error) {
+      const known = this.#mayGoOnAfter(error) ? refIds.map(lastKnown) : [undefined];
+      if (known.includes(undefined)) throw error;
+      return known;
+    } finally {
+      for (const flight of flights) this.copies.abandon(flight);
+    }
   }
 
-  #nearHead(refId: string): EntryHead | undefined {
-    return this.#hit(this.#local?.head(refId) ?? this.copies.head(refId));
+  /** Asked together with what it is about; where it cannot be told, that is read and not copied. */
+  async #endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
+    const { store } = this;
+    return hasChanges(store) ? store.endsOf(keys).catch(() => []) : keys.map(() => null);
   }
 
   #hit<T>(found: T | undefined): T | undefined {
@@ -259,10 +348,6 @@ export class Tiers {
   }
 }
 
-function entryKey(refId: string): CopiedKey {
-  return { kind: "entry", name: refId };
-}
-
-function linkKey(name: string): CopiedKey {
-  return { kind: "link", name };
+function lookAt(entry: Entry): Look {
+  return { head: headOf(entry), json: entry.json, textAt: 0 };
 }
