@@ -1,7 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { hasHeads, hasLinks, hasReplace, MemoryBackend, TieredBackend } from "../../../src/index.js";
+import { MemoryBackend, TieredBackend } from "../../../src/index.js";
 import { entry, reference } from "../../helpers/entries.js";
-import { MinimalBackend } from "../../helpers/minimal-backend.js";
 import { RemoteBackend } from "../../helpers/remote-backend.js";
 import { tiersOver } from "../../helpers/tiers.js";
 
@@ -157,23 +156,6 @@ describe("what is under way while something changes is not copied", () => {
     if (how === "deleted here") await tiers.delete(A);
     if (how === "cleared here") await tiers.clear();
   }
-});
-
-describe("the tiers can do exactly what the store behind them can", () => {
-  test("all that memory can", () => {
-    const tiers = new TieredBackend({ l2: new MemoryBackend() });
-    onTestFinished(() => tiers.close());
-    expect([hasHeads(tiers), hasLinks(tiers), hasReplace(tiers)]).toEqual([true, true, true]);
-  });
-
-  test("nothing that a minimal store cannot", async () => {
-    const tiers = new TieredBackend({ l2: new MinimalBackend() });
-    onTestFinished(() => tiers.close());
-    expect([hasHeads(tiers), hasLinks(tiers), hasReplace(tiers)]).toEqual([false, false, false]);
-    await tiers.set(A, stored);
-    expect(await tiers.get(A)).toEqual(stored);
-    expect((await tiers.health()).isCoherent).toBe(false);
-  });
 });
 
 test.each([
