@@ -32,7 +32,7 @@ export class TieredBackend implements CacheBackend, HealthSource, EvictionSource
 
   /** See {@link CacheBackend.get}. No round trip where there is a copy. */
   get(refId: string): Promise<Entry | undefined> {
-    return this.#tiers.entry(refId);
+    return this.#tiers.reads.entry(refId);
   }
 
   /** See {@link CacheBackend.set}. With a fallback, resolves also when the entry is kept here until the store is back. */
@@ -47,7 +47,7 @@ export class TieredBackend implements CacheBackend, HealthSource, EvictionSource
 
   /** See {@link CacheBackend.exists}. */
   exists(refId: string): Promise<boolean> {
-    return this.#tiers.exists(refId);
+    return this.#tiers.reads.exists(refId);
   }
 
   /** See {@link CacheBackend.clear}. Rejects while the store is away. */

@@ -44,14 +44,14 @@ export function capabilitiesOf(tiers: Tiers): object {
 
 function heads(tiers: Tiers, store: HeadStore): HeadStore {
   return {
-    head: (refId) => tiers.head(refId, () => store.head(refId)),
+    head: (refId) => tiers.reads.head(refId, () => store.head(refId)),
     heads: (namespace) => tiers.guard.each(() => store.heads(namespace)),
   };
 }
 
 function links(tiers: Tiers, store: LinkStore): LinkStore {
   return {
-    getLink: (name) => tiers.link(name, () => store.getLink(name)),
+    getLink: (name) => tiers.reads.link(name, () => store.getLink(name)),
     setLinked: (refId, entry, name) =>
       tiers.put([{ refId, entry, name }], () => store.setLinked(refId, entry, name)),
   };
@@ -72,7 +72,7 @@ function replacing(tiers: Tiers, store: ReplaceStore): ReplaceStore {
 
 function ranges(tiers: Tiers, store: RangeStore): RangeStore {
   return {
-    look: (refId) => tiers.look(refId, () => store.look(refId)),
+    look: (refId) => tiers.reads.look(refId, () => store.look(refId)),
     keepOutline: async (refId, entry, outline) => {
       if (!tiers.isLocal(refId)) await tiers.guard.ask(() => store.keepOutline(refId, entry, outline));
     },
@@ -83,14 +83,14 @@ function ranges(tiers: Tiers, store: RangeStore): RangeStore {
 function batches(tiers: Tiers, store: BatchStore): BatchStore {
   return {
     getMany: (refIds) =>
-      tiers.readMany(refIds, {
-        near: (refId) => tiers.nearEntry(refId),
+      tiers.reads.readMany(refIds, {
+        near: (refId) => tiers.reads.nearEntry(refId),
         fromStore: (left) => store.getMany(left),
         lastKnown: (refId) => tiers.copies.entry(refId, true),
       }),
     headMany: (refIds) =>
-      tiers.readMany(refIds, {
-        near: (refId) => tiers.nearHead(refId),
+      tiers.reads.readMany(refIds, {
+        near: (refId) => tiers.reads.nearHead(refId),
         fromStore: (left) => store.headMany(left),
         lastKnown: (refId) => tiers.copies.head(refId, true),
       }),

@@ -33,6 +33,11 @@ export class Guard {
     return this.#isClosed;
   }
 
+  /** Whether a call has failed since the store is away, not since this is closed. */
+  isExcused(error: unknown): boolean {
+    return !this.#isClosed && isAway(error);
+  }
+
   /**
    * Asks the store.
    * @throws {StoreUnavailableError} at once when closed, or while the store is left alone; else what `call` throws.
