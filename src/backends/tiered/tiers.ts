@@ -5,6 +5,7 @@ import {
   type MayRemove,
   type NewEntry,
 } from "../backend.js";
+import { partlyDone } from "../partly-done.js";
 import { Copies } from "./copies.js";
 import { Guard } from "./guard.js";
 import { entryKey } from "./keys.js";
@@ -138,6 +139,8 @@ export class Tiers {
     this.copies.changedAll(); // nobody knows what is removed
     try {
       return removed + (await this.guard.ask(fromStore));
+    } catch (error) {
+      throw partlyDone(error, removed);
     } finally {
       this.copies.changedAll();
     }
