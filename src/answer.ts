@@ -83,6 +83,8 @@ export interface Result {
   /** `null` when it could not be stored. */
   readonly refId: string | null;
   readonly entry: ShowableEntry;
+  /** Whether no other server can read it so far, as the store is away. */
+  readonly isLocal?: boolean;
   /** The preview where it was made beforehand, of the value as the tool returned it. */
   readonly preview?: Preview | undefined;
   /** Whether it is past its time, and answered all the same. */
@@ -183,7 +185,7 @@ async function hiddenAnswer(result: Result, { mayUse }: AnswerRequest): Promise<
   return {
     ...commonPart(result),
     is_complete: false,
-    message: `You may not see this value. ${use}`.trimEnd(),
+    message: ["You may not see this value.", use, localNote(result)].filter(Boolean).join(" "),
     ...(result.entry.policy.showShape === true ? await shapeOf(result.entry) : {}),
   };
 }
@@ -221,12 +223,13 @@ async function wholeAnswer<T>(result: Result, request: AnswerRequest): Promise<W
   const shown = entry && shownWhole(result.refId, entry, request.measure, limit);
   if (shown === undefined) return undefined;
   const { value, size } = shown;
+  const message = result.refId === null ? "The store failed: there is no reference." : localNote(result);
   return {
     ...commonPart(result),
     is_complete: true,
     total_items: result.entry.metadata.totalItems,
     size,
-    ...(result.refId === null ? { message: "The store failed: there is no reference." } : {}),
+    ...(message === "" ? {} : { message }),
     value: value as Stored<T>,
   };
 }
@@ -331,6 +334,12 @@ const NO_REFERENCE = "unstored:";
 const NOT_STORED =
   "The store failed: there is no reference, and no more than this. Call again later if you need one.";
 
+const LOCAL = "The store is away: for now, ref_id works on this server only.";
+
+function localNote({ isLocal }: Result): string {
+  return isLocal === true ? LOCAL : "";
+}
+
 function describe(made: Preview, result: Result, request: AnswerRequest, original: number): string {
   const parts = [describeShown(made)];
   if (made.shortened) parts.push("Long parts are shortened.");
@@ -339,8 +348,8 @@ function describe(made: Preview, result: Result, request: AnswerRequest, origina
       `In full it is about ${original} ${request.measure.unit}; at most ${request.maxFullSize} are shown.`,
     );
   }
-  parts.push(result.refId === null ? NOT_STORED : howToGoOn(made, request));
-  return parts.join(" ");
+  parts.push(result.refId === null ? NOT_STORED : howToGoOn(made, request), localNote(result));
+  return parts.filter(Boolean).join(" ");
 }
 
 function describeShown({ shown, page, totalPages, strategy }: Preview): string {

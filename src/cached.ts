@@ -142,8 +142,9 @@ export class CachedFunction {
     const mayRead = await questions.permits("answer", entry, refId ?? undefined);
     if (mayRead) outer?.add(entry);
     const mayUse = mayRead || (await questions.wouldPermit("use", entry));
+    const isLocal = refId !== null && this.#store.isLocal(refId);
     try {
-      return await makeAnswer(result, { ...this.#request(place), mayRead, mayUse }, usage);
+      return await makeAnswer({ ...result, isLocal }, { ...this.#request(place), mayRead, mayUse }, usage);
     } catch (error) {
       const isCovered = error instanceof StoreError && this.#cache.onStoreError === "answer";
       throw isCovered ? new TextChangedError() : error; // parts of a result that was found cannot be read

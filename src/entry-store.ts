@@ -11,6 +11,7 @@ import { Protection } from "./at-rest/protection.js";
 import {
   type CacheBackend,
   hasBatches,
+  hasFallback,
   hasHeads,
   hasLabels,
   hasLinks,
@@ -148,6 +149,11 @@ export class EntryStore {
     await this.background.close(BACKGROUND_MS);
     this.leasedRuns?.close();
     await this.backend.close();
+  }
+
+  /** Whether no other server can read an entry so far, as the store is away. */
+  isLocal(refId: RefId): boolean {
+    return hasFallback(this.backend) && this.backend.isLocal(refId);
   }
 
   /** Stores entries, each as {@link EntryStore.save} does, in one round trip to each node that can batch. */

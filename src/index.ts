@@ -32,16 +32,23 @@ export {
   type BackendHealth,
   type CacheBackend,
   type CapacitySource,
+  type ChangeFeed,
+  type ChangeListener,
+  type ChangeWatch,
   type ChannelListener,
   type ChannelMessage,
   type ChannelStore,
+  type CopiedKey,
   type Eviction,
   type EvictionSource,
+  type FallbackStore,
   type HeadStore,
   type HealthSource,
   hasCapacity,
+  hasChanges,
   hasChannel,
   hasEvictions,
+  hasFallback,
   hasHeads,
   hasHealth,
   hasLeases,
@@ -54,6 +61,8 @@ export {
   type StoreCapacity,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
+export { TieredBackend } from "./backends/tiered/backend.js";
+export type { BreakerOptions, CopyBounds, TieredBackendOptions } from "./backends/tiered/options.js";
 export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
 export { type Environment, encryptionFromEnvironment } from "./config.js";
 export type { CoordinationOptions } from "./coordination/options.js";

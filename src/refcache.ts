@@ -374,7 +374,7 @@ export class RefCache {
     const settings = this.#store.settings(entry.namespace);
     const { limits, measure } = this.#options;
     return makeAnswer<T>(
-      { refId, entry },
+      { refId, entry, isLocal: this.#store.isLocal(refId) },
       {
         mayRead: true,
         measure,

@@ -43,7 +43,7 @@ test("every sample compiles as it stands, in strict mode", () => {
     const cache = /const cache\b/.test(sample) ? "" : "declare const cache: RefCache;\n";
     sources.set(
       join(root, `sample-${index + 1}.ts`),
-      `${GIVEN}${cache}{\n${sample.replace(/^import .*$/gm, "")}\n}\n${(sample.match(/^import .*$/gm) ?? []).filter((line) => !/"(mcp-refcache|zod|fastmcp)"/.test(line)).join("\n")}\nimport { encryptionFromEnvironment, gptTokens } from "mcp-refcache";`,
+      `${GIVEN}${cache}{\n${sample.replace(/^import .*$/gm, "")}\n}\n${(sample.match(/^import .*$/gm) ?? []).filter((line) => !/"(mcp-refcache|zod|fastmcp)"/.test(line)).join("\n")}\nimport { encryptionFromEnvironment, gptTokens, TieredBackend } from "mcp-refcache";`,
     );
   });
   expect(sources.size).toBeGreaterThan(4);

@@ -177,6 +177,46 @@ export interface BatchStore {
   setMany(entries: readonly NewEntry[]): Promise<void>;
 }
 
+/** What a copy was made of: an entry by its reference, or a link by its name. */
+export interface CopiedKey {
+  readonly kind: "entry" | "link";
+  readonly name: string;
+}
+
+/** Who hears of changes. No method may throw or wait. */
+export interface ChangeListener {
+  /** Something was written, removed or has expired, by whomever. */
+  changed(key: CopiedKey): void;
+  /** Anything may have changed. Called each time the feed begins to be current, too. */
+  changedAll(): void;
+  /** Changes go unheard from now on, until the feed is current again. */
+  lost(): void;
+}
+
+/** A listener's place at a feed. */
+export interface ChangeWatch {
+  /**
+   * Whether copies may be used: all that has changed is heard of within the feed's bound. A store that must be asked
+   * is asked here, at once, and the listener called before this returns.
+   */
+  isCurrent(): boolean;
+  /** Resolves once every change is heard that was acknowledged to its maker before; at once where none can be. */
+  settle(): Promise<void>;
+  /** Ends it. The listener is not called any more. */
+  stop(): void;
+}
+
+/** Capability: tells what changes in the store, so that copies may be kept in front of it. */
+export interface ChangeFeed {
+  /** Begins to listen. A store that fails is tried again by itself. */
+  watch(listener: ChangeListener): ChangeWatch;
+  /**
+   * From when on the store itself will have dropped each of these: Unix ms, `null` for never, `undefined` if there is no
+   * such thing now. Others may have given it less time than the entry says.
+   */
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]>;
+}
+
 /** What a backend in front of a store knows of it. */
 export interface BackendHealth {
   /** `fallback`: the store is away, and this process goes on with what it has. */
@@ -235,6 +275,12 @@ export interface CapacitySource {
   capacity(): Promise<StoreCapacity>;
 }
 
+/** Capability: goes on in this process while its store is away. */
+export interface FallbackStore {
+  /** Whether an entry is in this process only so far, so that no other server can read it. */
+  isLocal(refId: string): boolean;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -275,6 +321,11 @@ export function hasBatches<B extends CacheBackend>(backend: B): backend is B & B
   return "getMany" in backend && "headMany" in backend && "setMany" in backend;
 }
 
+/** Tells whether a backend tells what changes in its store. */
+export function hasChanges<B extends CacheBackend>(backend: B): backend is B & ChangeFeed {
+  return "watch" in backend && "endsOf" in backend;
+}
+
 /** Tells whether a backend knows how its store is. */
 export function hasHealth<B extends CacheBackend>(backend: B): backend is B & HealthSource {
   return "health" in backend && "onHealth" in backend;
@@ -288,4 +339,9 @@ export function hasEvictions<B extends CacheBackend>(backend: B): backend is B &
 /** Tells whether a backend knows how full it is. */
 export function hasCapacity<B extends CacheBackend>(backend: B): backend is B & CapacitySource {
   return "capacity" in backend;
+}
+
+/** Tells whether a backend goes on while its store is away. */
+export function hasFallback<B extends CacheBackend>(backend: B): backend is B & FallbackStore {
+  return "isLocal" in backend;
 }

@@ -7,9 +7,13 @@ import type {
   BatchStore,
   CacheBackend,
   CapacitySource,
+  ChangeFeed,
+  ChangeListener,
+  ChangeWatch,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  CopiedKey,
   Found,
   HeadStore,
   LabelStore,
@@ -26,6 +30,7 @@ import type {
 import { partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
 import { capacityOf } from "./capacity.js";
+import { RedisChanges } from "./changes.js";
 import { RedisChannel } from "./channel.js";
 import type { Command, Connection } from "./commands.js";
 import { connect } from "./connect.js";
@@ -44,7 +49,7 @@ import {
 } from "./keys.js";
 import { type Listed, RedisLabels } from "./labels.js";
 import { RedisLeases } from "./leases.js";
-import { type RedisBackendOptions, readNamespaceIndex } from "./options.js";
+import { type RedisBackendOptions, readNamespaceIndex, readTimeouts } from "./options.js";
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
 
@@ -70,7 +75,8 @@ export class RedisBackend
     LeaseStore,
     LabelStore,
     BatchStore,
-    CapacitySource
+    CapacitySource,
+    ChangeFeed
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -78,6 +84,7 @@ export class RedisBackend
   readonly #channel: RedisChannel;
   readonly #leases: RedisLeases;
   readonly #labels: RedisLabels;
+  readonly #changes: RedisChanges;
 
   /**
    * Connects at the first call, not here.
@@ -89,6 +96,7 @@ export class RedisBackend
     this.#channel = new RedisChannel(this.#connection);
     this.#leases = new RedisLeases(this.#connection);
     this.#labels = new RedisLabels(this.#connection, readNamespaceIndex(options));
+    this.#changes = new RedisChanges(this.#connection, readTimeouts(options).commandTimeout);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -293,9 +301,20 @@ export class RedisBackend
     return capacityOf(this.#connection);
   }
 
+  /** See {@link ChangeFeed.watch}. Takes a connection more to each primary. */
+  watch(listener: ChangeListener): ChangeWatch {
+    return this.#changes.watch(listener);
+  }
+
+  /** See {@link ChangeFeed.endsOf}. One round trip to each node. */
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
+    return this.#changes.endsOf(keys);
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
     this.#channel.close();
+    this.#changes.close();
     return this.#connection.close();
   }
 

@@ -72,6 +72,11 @@ export class ServerConnection implements Connection {
     for (const [event, listener] of Object.entries(this.#listeners)) client.on(event, listener);
   }
 
+  /** The client, for those who make further connections like it. */
+  get client(): RedisClient {
+    return this.#client;
+  }
+
   /** See {@link Connection.call}. */
   async call(command: Command, bytes = 0): Promise<unknown> {
     const [outcome] = await this.exchange([{ commands: [command] }], bytes);

@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "acts">> = {
   wait: "reads",
   /** For the warning of a `maxmemory-policy` that loses what is stored. */
   info: "reads",
+  /** For copies in front of the store, which it tells of what changes. */
+  pttl: "reads",
+  "client|id": "reads",
+  "client|tracking": "acts",
   /** For clusters. */
   "cluster|slots": "reads",
   "client|setname": "acts",
@@ -44,6 +48,7 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "acts">> = {
 export const ACL_RULES = [
   "~mcp-refcache:*",
   "&mcp-refcache:*",
+  "&__redis__:invalidate",
   "-@all",
   ...Object.keys(COMMANDS).map((command) => `+${command}`),
 ];

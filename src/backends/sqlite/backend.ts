@@ -8,9 +8,13 @@ import type {
   BatchStore,
   CacheBackend,
   CapacitySource,
+  ChangeFeed,
+  ChangeListener,
+  ChangeWatch,
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  CopiedKey,
   Found,
   HeadStore,
   LabelStore,
@@ -26,6 +30,7 @@ import type {
 } from "../backend.js";
 import { found, inSteps } from "./batches.js";
 import { capacityOf } from "./capacity.js";
+import { endOf, SqliteWatch } from "./changes.js";
 import { SqliteChannel } from "./channel.js";
 import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
@@ -55,7 +60,8 @@ export class SqliteBackend
     LeaseStore,
     LabelStore,
     BatchStore,
-    CapacitySource
+    CapacitySource,
+    ChangeFeed
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -279,6 +285,16 @@ export class SqliteBackend
   /** See {@link CapacitySource.capacity}. */
   capacity(): Promise<StoreCapacity> {
     return this.#run(() => capacityOf(this.#connection?.database));
+  }
+
+  /** See {@link ChangeFeed.watch}. Tells of other connections' changes: those through this backend are its user's own. */
+  watch(listener: ChangeListener): ChangeWatch {
+    return new SqliteWatch(() => this.#connection?.statements, listener);
+  }
+
+  /** See {@link ChangeFeed.endsOf}. */
+  endsOf(keys: readonly CopiedKey[]): Promise<readonly (number | null | undefined)[]> {
+    return this.#run((statements) => keys.map((key) => endOf(statements, key)));
   }
 
   /** See {@link CacheBackend.close}. */

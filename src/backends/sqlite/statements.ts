@@ -52,6 +52,10 @@ export interface Statements {
   readonly getLink: Statement<{ readonly ref_id: string }>;
   /** name, refId, expires_at */
   readonly setLink: Statement;
+  /** refId */
+  readonly entryEnd: Statement<{ readonly expires_at: number | null }>;
+  /** name */
+  readonly linkEnd: Statement<{ readonly expires_at: number | null }>;
   /** `@limit`, `@now`: removes so many expired rows, found by index. */
   readonly removeExpired: Statement;
   /** As `removeExpired`, of links. */
@@ -117,6 +121,8 @@ export function prepareStatements(database: Database): Statements {
     setLink: database.prepare(`
       INSERT INTO refcache_links (name, ref_id, expires_at) VALUES (?, ?, ?)
       ON CONFLICT (name) DO UPDATE SET ref_id = excluded.ref_id, expires_at = excluded.expires_at`),
+    entryEnd: database.prepare("SELECT expires_at FROM cache_entries WHERE key = ?"),
+    linkEnd: database.prepare("SELECT expires_at FROM refcache_links WHERE name = ?"),
     removeExpired: database.prepare(removing("cache_entries", "expires_at <= @now")),
     removeExpiredLinks: database.prepare(removing("refcache_links", "expires_at <= @now")),
     removeLinks: database.prepare(removing("refcache_links", "TRUE")),
