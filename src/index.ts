@@ -28,6 +28,7 @@ export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
 export {
   type BackendHealth,
+  type BatchStore,
   type CacheBackend,
   type CapacitySource,
   type ChannelListener,
@@ -35,19 +36,28 @@ export {
   type ChannelStore,
   type Eviction,
   type EvictionSource,
+  type Found,
   type HeadStore,
   type HealthSource,
+  hasBatches,
   hasCapacity,
   hasChannel,
   hasEvictions,
   hasHeads,
   hasHealth,
+  hasLabels,
   hasLeases,
   hasLinks,
+  hasRanges,
   hasReplace,
+  type LabelStore,
   type Lease,
   type LeaseStore,
   type LinkStore,
+  type Look,
+  type MayRemove,
+  type NewEntry,
+  type RangeStore,
   type ReplaceStore,
   type StoreCapacity,
 } from "./backends/backend.js";
@@ -58,9 +68,12 @@ export type { CoordinationOptions } from "./coordination/options.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
+export type { Label, LabelKind } from "./entry/labels.js";
 export * from "./errors.js";
+export type { InvalidateTarget } from "./invalidate-target.js";
 export type { Logger } from "./logger.js";
 export type { Limits, NamespaceOptions, PreviewOptions, RefCacheOptions } from "./options.js";
+export type { ByteRange } from "./outline/text.js";
 export type { OwnershipOptions } from "./placement.js";
 export { type GptEncoding, gptTokens } from "./preview/gpt-tokens.js";
 export { characters, type SizeMeasure, tokenizer, tokens } from "./preview/measure.js";
@@ -69,6 +82,7 @@ export {
   type ActorOptions,
   type GetOptions,
   type ListOptions,
+  type NewValue,
   RefCache,
   type SetOptions,
 } from "./refcache.js";
