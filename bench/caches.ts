@@ -24,11 +24,14 @@ type Fill = (server: RedisServer, value: Row[]) => Promise<Filled>;
 /** Callers at the same time, and keys. */
 const WIDTH = 100;
 const HOUR_MS = 3_600_000;
+/** A busy machine makes a row slow, and never another row: the others have no deadline either. */
+const PATIENT = { commandTimeout: 30_000 };
+const OURS = { name: "bench", onStoreError: "throw" } as const;
 
 /** Hits on Redis of 100 concurrent callers, against other caches on the same server. */
-export async function* redisHitContests(isShort: boolean): AsyncGenerator<Contest, void> {
+export async function* redisHitContests(): AsyncGenerator<Contest, void> {
   for (const size of SMALL_SIZES) {
-    const calls = isShort ? WIDTH : (size.characters > 10_000 ? 2 : 10) * WIDTH;
+    const calls = (size.characters > 10_000 ? 2 : 10) * WIDTH;
     yield* among([ours, oursCached], [bento, keyv, cacheManager], size, {
       what: (name) => `Redis hit, ${WIDTH} at once, ${name}`,
       aim: 1,
@@ -102,7 +105,7 @@ async function oursIn(
   value: Row[],
   tiered: (l2: CacheBackend) => CacheBackend,
 ): Promise<Filled> {
-  const cache = new RefCache({ name: "bench", backend: tiered(new RedisBackend({ url })) });
+  const cache = new RefCache({ ...OURS, backend: tiered(new RedisBackend({ url, ...PATIENT })) });
   const refIds = (await cache.setMany(keys().map(() => ({ value })))).map(({ refId }) => refId);
   return {
     name: "`resolve`",
@@ -113,7 +116,7 @@ async function oursIn(
 
 /** Looks the call up and answers it, with a preview where the value is not small: more than the others do, or less. */
 async function oursCached({ url }: RedisServer, value: Row[]): Promise<Filled> {
-  const cache = new RefCache({ name: "bench", backend: new RedisBackend({ url }) });
+  const cache = new RefCache({ ...OURS, backend: new RedisBackend({ url, ...PATIENT }) });
   const report = cache.cached("reports")(async function report(_args: { n: number }) {
     return value;
   });

@@ -44,6 +44,8 @@ export interface Effort {
   readonly rounds: number;
   /** Rounds that do not count, where they are of a fixed number of calls; a server takes some thousand to become hot. */
   readonly warmUp: number;
+  /** The most calls of a round of a fixed number of calls. */
+  readonly mostCalls: number;
 }
 
 /** Times in milliseconds a call, or whatever the row's unit is. */
@@ -74,7 +76,7 @@ export async function measure(row: Contest | Weighing, effort: Effort): Promise<
 
 /** Runs a contest: a warm-up, then rounds of ours and the ceiling in turn. */
 async function compete(contest: Contest, effort: Effort): Promise<Figures> {
-  const calls = contest.calls ?? (await warmUp(contest));
+  const calls = Math.min(contest.calls ?? (await warmUp(contest)), effort.mostCalls);
   for (let left = contest.calls === undefined ? 1 : effort.warmUp; left > 0; left--)
     await round(contest, calls);
   const rounds: (readonly [ours: number, ceiling: number])[] = [];

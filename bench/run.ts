@@ -15,8 +15,8 @@ import { telemetryContests } from "./telemetry.js";
 const isShort = process.argv.includes("--short");
 const only = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "";
 const effort: Effort = isShort
-  ? { budget: 20, rounds: 2, warmUp: 1 }
-  : { budget: 2000, rounds: 9, warmUp: 10 };
+  ? { budget: 20, rounds: 2, warmUp: 1, mostCalls: 100 }
+  : { budget: 2000, rounds: 9, warmUp: 10, mostCalls: 20_000 };
 
 console.log(`Node ${process.version}, ${availableParallelism()} cores${isShort ? ", short run" : ""}\n`);
 console.log(heading());
