@@ -8,7 +8,9 @@ function load(file: string): Promise<unknown> {
   return import(new URL(`../dist/${file}`, import.meta.url).href);
 }
 
-export const { RefCache, MemoryBackend, ownedBy, runAs, SYSTEM } = (await load("index.js")) as typeof core;
+export const { DEFAULT_POLICY, RefCache, MemoryBackend, ownedBy, runAs, SYSTEM } = (await load(
+  "index.js",
+)) as typeof core;
 export const { SqliteBackend } = (await load(
   "backends/sqlite/index.js",
 )) as typeof import("mcp-refcache/sqlite");
@@ -20,4 +22,14 @@ export const { withRefCache } = (await load("fastmcp/index.js")) as typeof impor
 /** See the package. */
 export type RefCache = core.RefCache;
 /** See the package. */
+export type MemoryBackend = core.MemoryBackend;
+/** See the package. */
 export type Actor = core.Actor;
+
+/** What a cache consists of, for rows that leave a part of it out. */
+export const internals = {
+  ...((await load("entry-store.js")) as typeof import("../src/entry-store.js")),
+  ...((await load("entry/value.js")) as typeof import("../src/entry/value.js")),
+  ...((await load("options.js")) as typeof import("../src/options.js")),
+  ...((await load("telemetry/telemetry.js")) as typeof import("../src/telemetry/telemetry.js")),
+};

@@ -57,7 +57,7 @@ const COMMON = {
   size: "100 bytes",
   against: "the tool without `withRefCache`",
   aim: 0.9,
-  asThroughput: true,
+  unit: "calls a second",
 } satisfies Partial<Contest>;
 
 function calling(port: number, name: string, argument: (n: number) => number): Runner {

@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 /** Makes so many calls; resolves when all of them are answered. */
 export type Runner = (calls: number) => Promise<void>;
 
-/** Something of ours against the least that could do the same. */
-export interface Contest {
+/** A row of the table. */
+export interface Row {
   /** What is measured, for the table. */
   readonly what: string;
   /** Size of the value, for the table. */
@@ -15,14 +15,25 @@ export interface Contest {
   readonly aim?: number;
   /** Where the aim is not a ratio: the microseconds we may take longer. */
   readonly aimExtra?: number;
+  /** Where the aim is no comparison at all: the milliseconds we may take. */
+  readonly aimTime?: number;
+  /** What the figures are; default: times. */
+  readonly unit?: "calls a second" | "bytes";
+}
+
+/** Something of ours against the least that could do the same, by the time they take. */
+export interface Contest extends Row {
   readonly ours: Runner;
   readonly ceiling: Runner;
   /** Calls of one round. Default: as many as take some 10 ms. */
   readonly calls?: number;
-  /** The table tells calls a second in place of time a call. */
-  readonly asThroughput?: boolean;
   /** Runs between rounds, untimed: throws away what was written. */
   readonly reset?: () => unknown;
+}
+
+/** Something of ours against the least that could do the same, by what it says itself. */
+export interface Weighing extends Row {
+  readonly weigh: () => Promise<Figures>;
 }
 
 /** How long a contest goes on. */
@@ -31,9 +42,13 @@ export interface Effort {
   readonly budget: number;
   /** The least number of rounds. */
   readonly rounds: number;
+  /** Rounds that do not count, where they are of a fixed number of calls; a server takes some thousand to become hot. */
+  readonly warmUp: number;
+  /** The most calls of a round of a fixed number of calls. */
+  readonly mostCalls: number;
 }
 
-/** Times in milliseconds a call. */
+/** Times in milliseconds a call, or whatever the row's unit is. */
 export interface Figures {
   /** Median over the rounds of our time divided by the ceiling's time of the same round. */
   readonly ratio: number;
@@ -45,15 +60,24 @@ export interface Figures {
 }
 
 const MOST_ROUNDS = 200;
-/** Where the rounds are of a fixed number of calls; a server takes some thousand to become hot. */
-const WARM_UP_ROUNDS = 10;
 const BATCH_MS = 10;
 const MOST_CALLS = 5000;
 
+/**
+ * Finds the figures of a row.
+ * @throws {Error} where there is no ratio, and whatever the row throws.
+ */
+export async function measure(row: Contest | Weighing, effort: Effort): Promise<Figures> {
+  const figures = await ("weigh" in row ? row.weigh() : compete(row, effort));
+  if (!(Number.isFinite(figures.ratio) && figures.ratio > 0))
+    throw new Error(`${row.what}, ${row.size}: ${figures.ratio} is no ratio`);
+  return figures;
+}
+
 /** Runs a contest: a warm-up, then rounds of ours and the ceiling in turn. */
-export async function measure(contest: Contest, effort: Effort): Promise<Figures> {
-  const calls = contest.calls ?? (await warmUp(contest));
-  for (let left = contest.calls === undefined ? 1 : WARM_UP_ROUNDS; left > 0; left--)
+async function compete(contest: Contest, effort: Effort): Promise<Figures> {
+  const calls = Math.min(contest.calls ?? (await warmUp(contest)), effort.mostCalls);
+  for (let left = contest.calls === undefined ? 1 : effort.warmUp; left > 0; left--)
     await round(contest, calls);
   const rounds: (readonly [ours: number, ceiling: number])[] = [];
   const end = performance.now() + effort.budget;

@@ -13,8 +13,6 @@ export interface Pair {
   /** What reading and writing a value the raw way is. */
   readonly rawRead: string;
   readonly rawWrite: string;
-  /** The ratio aimed at for `resolve` and `set`. */
-  readonly aim: number;
   readonly backend: CacheBackend;
   /** Reads a text and parses it. */
   read(key: string): unknown;
@@ -49,7 +47,6 @@ export function memoryPair(): Pair {
     name: "memory",
     rawRead: "`JSON.parse` of a `Map`'s text",
     rawWrite: "`JSON.stringify` into a `Map`",
-    aim: 1.5,
     backend,
     read: (key) => JSON.parse(texts.get(key) ?? ""),
     write: (key, text) => {
@@ -76,7 +73,6 @@ function sqlitePair(): Pair {
     name: "SQLite",
     rawRead: "better-sqlite3 `SELECT`, `JSON.parse`",
     rawWrite: "`JSON.stringify`, better-sqlite3 `INSERT`",
-    aim: 1.15,
     backend,
     read: (key) => JSON.parse(get.get(key) ?? ""),
     write: (key, text) => set.run(key, text),
@@ -97,7 +93,6 @@ async function redisPair(): Promise<Pair> {
     name: "Redis",
     rawRead: "ioredis `GET`, `JSON.parse`",
     rawWrite: "`JSON.stringify`, ioredis `SET PX`",
-    aim: 1.15,
     backend,
     read: async (key) => JSON.parse((await client.get(key)) ?? ""),
     write: (key, text) => client.set(key, text, "PX", HOUR_MS),

@@ -41,3 +41,6 @@ export const SMALL_SIZES: readonly Size[] = [
 
 /** A size at which the value itself is all that counts. */
 export const LARGE_SIZE: Size = { name: "10 MB", characters: 10_000_000 };
+
+/** A list of which one page is a small part: 7 MB of text. */
+export const MANY_ROWS = { name: "100,000 rows", make: () => rows(100_000) };

@@ -30,6 +30,7 @@ export type { EncryptionOptions } from "./at-rest/options.js";
 export type { ReencryptOptions, ReencryptResult } from "./at-rest/reencrypt.js";
 export {
   type BackendHealth,
+  type BatchStore,
   type CacheBackend,
   type CapacitySource,
   type ChangeFeed,
@@ -42,8 +43,10 @@ export {
   type Eviction,
   type EvictionSource,
   type FallbackStore,
+  type Found,
   type HeadStore,
   type HealthSource,
+  hasBatches,
   hasCapacity,
   hasChanges,
   hasChannel,
@@ -51,12 +54,19 @@ export {
   hasFallback,
   hasHeads,
   hasHealth,
+  hasLabels,
   hasLeases,
   hasLinks,
+  hasRanges,
   hasReplace,
+  type LabelStore,
   type Lease,
   type LeaseStore,
   type LinkStore,
+  type Look,
+  type MayRemove,
+  type NewEntry,
+  type RangeStore,
   type ReplaceStore,
   type StoreCapacity,
 } from "./backends/backend.js";
@@ -69,9 +79,12 @@ export type { CoordinationOptions } from "./coordination/options.js";
 export type { Answered, CachedDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
+export type { Label, LabelKind } from "./entry/labels.js";
 export * from "./errors.js";
+export type { InvalidateTarget } from "./invalidate-target.js";
 export type { Logger } from "./logger.js";
 export type { Limits, NamespaceOptions, PreviewOptions, RefCacheOptions } from "./options.js";
+export type { ByteRange } from "./outline/text.js";
 export type { OwnershipOptions } from "./placement.js";
 export { type GptEncoding, gptTokens } from "./preview/gpt-tokens.js";
 export { characters, type SizeMeasure, tokenizer, tokens } from "./preview/measure.js";
@@ -80,6 +93,7 @@ export {
   type ActorOptions,
   type GetOptions,
   type ListOptions,
+  type NewValue,
   RefCache,
   type SetOptions,
 } from "./refcache.js";
