@@ -78,6 +78,7 @@ export async function runFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): P
  */
 export async function meetFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): Promise<Encounter> {
   const { server, observer } = scene;
+  await recovery(server); // so that it is connected when the fault comes
   const hearing = await Hearing.begin(server, observer);
   const [early, late] = await Promise.all([prepare(fault, scene), prepare(fault, scene)]);
   const saying = () => Promise.all([hearing.say(), hearing.say()]);
