@@ -21,6 +21,7 @@ import {
   type MayRemove,
   type NewEntry,
 } from "./backends/backend.js";
+import { allDone, partlyDone } from "./backends/partly-done.js";
 import { type BatchReading, type Outcome, readAhead, readMany, type Weigh } from "./batch-reading.js";
 import { Background } from "./coordination/background.js";
 import type { HeldLease } from "./coordination/held-lease.js";
@@ -162,7 +163,7 @@ export class EntryStore {
   ): Promise<RefId[]> {
     const { backend } = this;
     if (!hasBatches(backend) || !hasLinks(backend))
-      return Promise.all(entries.map(({ entry, name }) => this.save(entry, name)));
+      return allDone(entries.map(({ entry, name }) => this.save(entry, name)));
     const sealed: NewEntry[] = [];
     for (const { entry, name } of entries) {
       const { refId, noted } = this.#minted(entry, name);
@@ -371,9 +372,13 @@ export class EntryStore {
     const { backend } = this;
     if (hasLabels(backend)) return backend.removeLabelled(label, mayRemove);
     let removed = 0;
-    for await (const [refId, head] of this.heads(label.kind === "namespace" ? label.name : undefined)) {
-      if (!bears(head, label) || (await mayRemove?.(refId, head)) === false) continue;
-      if (await backend.delete(refId)) removed++;
+    try {
+      for await (const [refId, head] of this.heads(label.kind === "namespace" ? label.name : undefined)) {
+        if (!bears(head, label) || (await mayRemove?.(refId, head)) === false) continue;
+        if (await backend.delete(refId)) removed++;
+      }
+    } catch (error) {
+      throw partlyDone(error, removed);
     }
     return removed;
   }

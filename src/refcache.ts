@@ -10,6 +10,7 @@ import { type Answer, makeAnswer } from "./answer.js";
 import { type ReencryptOptions, type ReencryptResult, reencryptAll } from "./at-rest/reencrypt.js";
 import type { CacheBackend } from "./backends/backend.js";
 import { LONGEST_TIMER } from "./backends/options.js";
+import { partlyDone } from "./backends/partly-done.js";
 import type { Outcome } from "./batch-reading.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
@@ -260,9 +261,13 @@ export class RefCache {
       return this.#store.backend.clear(namespace);
     }
     let removed = 0;
-    for await (const [refId] of this.#permitted("clear", questions, namespace)) {
-      if (removed === 0) await this.#startGeneration(namespace);
-      if (await this.#store.backend.delete(refId)) removed++;
+    try {
+      for await (const [refId] of this.#permitted("clear", questions, namespace)) {
+        if (removed === 0) await this.#startGeneration(namespace);
+        if (await this.#store.backend.delete(refId)) removed++;
+      }
+    } catch (error) {
+      throw partlyDone(error, removed);
     }
     return removed;
   }
@@ -283,7 +288,11 @@ export class RefCache {
     await this.#store.startGeneration(labels);
     const mayRemove = isSystem ? undefined : this.#asking("invalidate", questions);
     let removed = 0;
-    for (const label of labels) removed += await this.#store.removeLabelled(label, mayRemove);
+    try {
+      for (const label of labels) removed += await this.#store.removeLabelled(label, mayRemove);
+    } catch (error) {
+      throw partlyDone(error, removed);
+    }
     return removed;
   }
 

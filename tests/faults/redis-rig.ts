@@ -72,13 +72,13 @@ export async function until({ admin }: RedisRig, isSo: (info: string) => boolean
 }
 
 /**
- * Cuts connections, and waits until the cache and the backend have both noticed and begun to connect: until then they
+ * Cuts connections, and waits until as many have come about again, those for messages among them: until then servers
  * send into the void.
  */
 export async function untilConnectedAnew({ proxy }: RedisRig, cut: () => unknown): Promise<void> {
-  const { accepted } = proxy;
+  const { accepted, connections } = proxy;
   await cut();
-  await eventually(() => proxy.accepted >= accepted + 2);
+  await eventually(() => proxy.accepted >= accepted + connections);
 }
 
 async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {

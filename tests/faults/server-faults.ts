@@ -213,8 +213,8 @@ export const SERVER_FAULTS: readonly FaultCase<RedisRig>[] = [
     loses: true,
   },
   {
-    name: "Something of 1 MB lies where entries should",
-    begin: ({ admin }) => admin("EVAL", onEachKey("redis.call('setrange', key, 1000000, 'x')", ENTRIES), 0),
+    name: "Something of 0.5 MB lies where entries should",
+    begin: ({ admin }) => admin("EVAL", onEachKey("redis.call('setrange', key, 500000, 'x')", ENTRIES), 0),
     end: ({ admin }) => admin("FLUSHALL"),
     reads: ["entry_unreadable", "miss", "value"], // links and lists
     writes: DONE,

@@ -14,7 +14,7 @@ test.each(SQLITE_FAULTS)("$name", async (fault) => {
 });
 
 test.runIf(canMount())(DISK_FULL.name, async () => {
-  const scene = sqliteScene("8m");
+  const scene = sqliteScene("32m");
   onTestFinished(() => scene.close());
   await runFault(DISK_FULL, scene);
 });

@@ -75,6 +75,17 @@ export class Link {
     this.#held.push(action);
   }
 
+  /** Does something in so many milliseconds, or once the fault is over, before what comes then. */
+  delay(milliseconds: number, action: () => void): void {
+    let isDone = false;
+    const once = () => {
+      if (!isDone) action();
+      isDone = true;
+    };
+    this.hold(once);
+    this.later(milliseconds, once);
+  }
+
   /** Does what was held. */
   release(): void {
     for (const action of this.#held.splice(0)) action();

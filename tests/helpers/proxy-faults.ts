@@ -48,9 +48,9 @@ export function blackHole(way: "requests" | "replies" | "both"): Fault {
   } satisfies Fault;
 }
 
-/** Replies come so many milliseconds late, in order. */
+/** Replies come so many milliseconds late, or when it is over, in order. */
 export function delayReplies(milliseconds: number): Fault {
-  return { onReply: (link, bytes) => link.later(milliseconds, () => link.toClient(bytes)) };
+  return { onReply: (link, bytes) => link.delay(milliseconds, () => link.toClient(bytes)) };
 }
 
 /** Requests arrive so many bytes at a time, one portion every so many milliseconds. */

@@ -27,7 +27,7 @@ import type {
   ReplaceStore,
   StoreCapacity,
 } from "../backend.js";
-import { partlyDone } from "../partly-done.js";
+import { allDone, partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
 import { capacityOf } from "./capacity.js";
 import { RedisChanges } from "./changes.js";
@@ -289,11 +289,10 @@ export class RedisBackend
 
   /** See {@link LeaseStore.setLeased}. One round trip: both are sent at once, the entry first. */
   async setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean> {
-    const [, isNewest] = await Promise.all([
-      this.set(refId, entry),
-      this.#leases.link(lease, refId, entry.expiresAt),
-    ]);
-    return isNewest;
+    const storing = this.set(refId, entry);
+    const linking = this.#leases.link(lease, refId, entry.expiresAt);
+    await allDone<unknown>([storing, linking]);
+    return linking;
   }
 
   /** See {@link CapacitySource.capacity}. One round trip. Needs the right to `INFO`; without, nothing is known. */

@@ -2,6 +2,7 @@ import type { Entry, EntryHead } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, encodeEntry } from "../../entry/wire.js";
 import { EntryUnreadableError } from "../../errors.js";
 import type { Found, NewEntry } from "../backend.js";
+import { stepByStep } from "../partly-done.js";
 import { type Command, type Connection, isOneServer } from "./commands.js";
 import { live, tailOf, writing } from "./entry-commands.js";
 import { entryKey, linkKey } from "./keys.js";
@@ -44,7 +45,7 @@ export async function setMany(
   const noting = labels.noting(entries);
   // What is noted of an entry comes before it, and what leads to it behind: so it can be found whenever it is there.
   if (isOneServer(connection)) await connection.inOrder([...noting, ...writes, ...links], bytes);
-  else for (const step of [noting, writes, links]) await sendAny(connection, step, bytes);
+  else await stepByStep([noting, writes, links], (step) => sendAny(connection, step, bytes));
 }
 
 async function sendAny(connection: Connection, commands: readonly Command[], bytes: number): Promise<void> {

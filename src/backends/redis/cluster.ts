@@ -1,3 +1,4 @@
+import { partlyDone, stepByStep } from "../partly-done.js";
 import type { RedisClusterClient } from "./client.js";
 import { type Command, type Connection, keyOf } from "./commands.js";
 import type { ConnectionOptions, ServerConnection } from "./connection.js";
@@ -8,7 +9,7 @@ import { Readiness } from "./readiness.js";
 import type { NatMap } from "./redirect.js";
 import { slotOf } from "./slot.js";
 import { Topology } from "./topology.js";
-import type { Unit } from "./unit.js";
+import { countDone, type Unit } from "./unit.js";
 
 /** What a connection to a cluster is told. */
 export type ClusterOptions = Omit<ConnectionOptions, "revive" | "failsOver"> & { readonly natMap?: NatMap };
@@ -48,14 +49,22 @@ export class ClusterConnection implements Connection {
   async send(commands: readonly Command[], bytes = 0): Promise<unknown[]> {
     const units = commands.map((command) => ({ commands: [command] }));
     const delivered = await this.#deliver(units, bytes);
-    return delivered.flatMap(({ outcome, server }) => server.repliesOf(outcome));
+    try {
+      return delivered.flatMap(({ outcome, server }) => server.repliesOf(outcome));
+    } catch (error) {
+      throw partlyDone(
+        error,
+        countDone(
+          units,
+          delivered.map(({ outcome }) => outcome),
+        ),
+      );
+    }
   }
 
   /** See {@link Connection.inOrder}. */
   async inOrder(commands: readonly Command[], bytes = 0): Promise<unknown[]> {
-    const replies: unknown[] = [];
-    for (const unit of neighbours(commands)) replies.push(...(await this.#transaction(unit, bytes)));
-    return replies;
+    return (await stepByStep(neighbours(commands), (unit) => this.#transaction(unit, bytes))).flat();
   }
 
   /** See {@link Connection.servers}. */
@@ -83,9 +92,7 @@ export class ClusterConnection implements Connection {
     const { outcome, server } = delivered;
     const isMoving = "error" in outcome && replyCode(outcome.error) === "TRYAGAIN";
     if (!isMoving) return server.repliesOf(outcome);
-    const replies: unknown[] = [];
-    for (const command of unit.commands) replies.push(...(await this.send([command], bytes)));
-    return replies;
+    return (await stepByStep(unit.commands, (command) => this.send([command], bytes))).flat();
   }
 
   async #deliver(units: readonly Unit[], bytes: number, isImpatient = false) {

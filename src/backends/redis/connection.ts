@@ -1,4 +1,5 @@
 import { StoreError } from "../../errors.js";
+import { partlyDone } from "../partly-done.js";
 import type { RedisClient, RedisStream } from "./client.js";
 import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
@@ -7,6 +8,7 @@ import { Readiness } from "./readiness.js";
 import { Replication } from "./replication.js";
 import { makeSubscriber, type SubscriberClient } from "./subscriber.js";
 import {
+  countDone,
   isReading,
   isWrongType,
   linesOf,
@@ -87,7 +89,12 @@ export class ServerConnection implements Connection {
   /** See {@link Connection.send}. */
   async send(commands: readonly Command[], bytes = 0): Promise<unknown[]> {
     const units = commands.map((command) => ({ commands: [command] }));
-    return (await this.exchange(units, bytes)).flatMap((outcome) => this.repliesOf(outcome));
+    const outcomes = await this.exchange(units, bytes);
+    try {
+      return outcomes.flatMap((outcome) => this.repliesOf(outcome));
+    } catch (error) {
+      throw partlyDone(error, countDone(units, outcomes));
+    }
   }
 
   /** See {@link Connection.inOrder}. One transaction: where one command is refused, so are all. */

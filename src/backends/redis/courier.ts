@@ -130,8 +130,7 @@ export class Courier {
 }
 
 function settled({ outcome, server }: Delivery): Delivered {
-  if ("unsent" in outcome) throw server.explain(outcome.unsent);
-  return { outcome, server };
+  return { outcome: "unsent" in outcome ? { error: server.explain(outcome.unsent) } : outcome, server };
 }
 
 function slotOfUnit({ commands }: Unit): number | undefined {

@@ -2,6 +2,7 @@ import type { Entry } from "../../entry/entry.js";
 import { decodeEntry, decodeHeadFromTail, textStart } from "../../entry/wire.js";
 import type { ByteRange } from "../../outline/text.js";
 import type { Look } from "../backend.js";
+import { partlyDone } from "../partly-done.js";
 import type { Command, Connection } from "./commands.js";
 import { entryKey, outlineKey } from "./keys.js";
 
@@ -62,5 +63,9 @@ export async function keepOutline(
   const key = outlineKey(refId);
   const bytes = Buffer.from(outline.buffer, outline.byteOffset, outline.byteLength);
   await connection.call(["set", key, bytes, ...(life === undefined ? [] : ["PX", life])], bytes.length);
-  if ((await connection.call(["exists", entryKey(refId)])) === 0) await connection.call(["unlink", key]);
+  try {
+    if ((await connection.call(["exists", entryKey(refId)])) === 0) await connection.call(["unlink", key]);
+  } catch (error) {
+    throw partlyDone(error, 1);
+  }
 }

@@ -71,6 +71,11 @@ export function isReading({ commands }: Unit): boolean {
   return commands.every(([name]) => isRead(name.replace(AS_BYTES, "")));
 }
 
+/** How many of these units have changed something, or may have. */
+export function countDone(units: readonly Unit[], outcomes: readonly Outcome[]): number {
+  return units.filter((unit, n) => !isReading(unit) && "replies" in (outcomes[n] ?? {})).length;
+}
+
 /** Tells whether an error says that a key holds something of another type. */
 export function isWrongType(error: unknown): boolean {
   return replyCode(error) === "WRONGTYPE";

@@ -28,7 +28,8 @@ import type {
   ReplaceStore,
   StoreCapacity,
 } from "../backend.js";
-import { found, inSteps } from "./batches.js";
+import { partlyDone } from "../partly-done.js";
+import { found, inSteps, writeInSteps } from "./batches.js";
 import { capacityOf } from "./capacity.js";
 import { endOf, SqliteWatch } from "./changes.js";
 import { SqliteChannel } from "./channel.js";
@@ -196,16 +197,9 @@ export class SqliteBackend
   async keepOutline(refId: string, { json }: Entry, outline: Uint8Array): Promise<void> {
     const text = Buffer.from(json);
     await this.#run(({ ranges }) => ranges.removeTexts.run(refId));
-    for (let row = 0; row * ROW_BYTES < text.length; row += ROWS_PER_TURN) {
-      await this.#run(({ ranges, transaction }) => transaction(() => writeRows(ranges, refId, text, row)));
-      await nextTurn();
-    }
-    await this.#run(({ ranges, transaction }) =>
-      transaction(() => {
-        const { changes } = ranges.setOutline.run(refId, outline, refId);
-        if (changes === 0) ranges.removeTexts.run(refId);
-      }),
-    );
+    await this.#keepText(refId, text, outline).catch((error: unknown) => {
+      throw partlyDone(error, 1);
+    });
   }
 
   /** See {@link RangeStore.readRanges}. */
@@ -231,7 +225,7 @@ export class SqliteBackend
 
   /** See {@link BatchStore.setMany}. A transaction for as many as are written in a step. */
   setMany(entries: readonly NewEntry[]): Promise<void> {
-    return inSteps(
+    return writeInSteps(
       entries,
       (work) => this.#run((statements) => statements.transaction(() => work(statements))),
       writeNamed,
@@ -317,6 +311,19 @@ export class SqliteBackend
       },
     );
     return results;
+  }
+
+  async #keepText(refId: string, text: Buffer, outline: Uint8Array): Promise<void> {
+    for (let row = 0; row * ROW_BYTES < text.length; row += ROWS_PER_TURN) {
+      await this.#run(({ ranges, transaction }) => transaction(() => writeRows(ranges, refId, text, row)));
+      await nextTurn();
+    }
+    await this.#run(({ ranges, transaction }) =>
+      transaction(() => {
+        const { changes } = ranges.setOutline.run(refId, outline, refId);
+        if (changes === 0) ranges.removeTexts.run(refId);
+      }),
+    );
   }
 
   /** Every access goes through here: opens the file, waits for locks, and lets only typed errors out. */
