@@ -154,7 +154,9 @@ export class StreamInterruptedError extends RefCacheError {
   readonly code = "stream_interrupted";
 
   constructor() {
-    super("The value was replaced or removed while it was read. What came before is of no use without the rest.");
+    super(
+      "The value was replaced or removed while it was read. What came before is of no use without the rest.",
+    );
   }
 }
 
@@ -163,7 +165,9 @@ export class NoItemsError extends RefCacheError {
   readonly code = "no_items";
 
   constructor() {
-    super("The value is neither a list nor an object, so it has no items. Read it with resolve or resolveStream.");
+    super(
+      "The value is neither a list nor an object, so it has no items. Read it with resolve or resolveStream.",
+    );
   }
 }
 

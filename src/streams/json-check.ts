@@ -25,9 +25,9 @@ const EXPONENT = 16;
 const LITERAL = 17;
 
 const LITERALS: Readonly<Record<number, Buffer>> = {
-  0x74: Buffer.from("true"),
-  0x66: Buffer.from("false"),
-  0x6e: Buffer.from("null"),
+  116: Buffer.from("true"),
+  102: Buffer.from("false"),
+  110: Buffer.from("null"),
 };
 
 /** An integer of so many digits may be beyond 2^53. */

@@ -48,10 +48,13 @@ describe("the outline of a text that passes by", () => {
 
   test.each([
     ["rows", Array.from({ length: 20_000 }, (_, id) => ({ id, name: `Zeile ${id} é`, tags: ["a", "b"] }))],
-    ["long texts", ["é😀\\\"".repeat(40_000), { key: "x".repeat(100_000) }, []]],
+    ["long texts", ['é😀\\"'.repeat(40_000), { key: "x".repeat(100_000) }, []]],
     ["one text", "日本語 text ".repeat(60_000)],
     ["lists in a list", Array.from({ length: 20 }, () => Array.from({ length: 9000 }, (_, n) => n))],
-    ["an object of large members", { a: "a".repeat(40_000), ["k".repeat(50_000)]: [1], c: { d: "ü".repeat(40_000) } }],
+    [
+      "an object of large members",
+      { a: "a".repeat(40_000), ["k".repeat(50_000)]: [1], c: { d: "ü".repeat(40_000) } },
+    ],
     ["nesting", JSON.parse(`${"[".repeat(600)}1,2${"]".repeat(600)}`)],
   ])("is that of the text at hand: %s", async (_, value) => {
     const text = Buffer.from(JSON.stringify(value));

@@ -24,8 +24,21 @@ function isTaken(take: () => unknown): boolean {
 describe("the check of a text that passes by", () => {
   const sizes = fc.integer({ min: 1, max: 20 });
   const pieces = fc.constantFrom(
-    ..."[]{},:\" \n\t\\/-+.eE0123456789untrueflase\u0001é😀".split(""),
-    "true", "false", "null", "NaN", '"a"', '"\\u00e9"', '"\\ud83d"', '"k":', "-0", "1e5", "12.5", "[]", "{}", "\ufeff",
+    ...'[]{},:" \n\t\\/-+.eE0123456789untrueflase\u0001é😀'.split(""),
+    "true",
+    "false",
+    "null",
+    "NaN",
+    '"a"',
+    '"\\u00e9"',
+    '"\\ud83d"',
+    '"k":',
+    "-0",
+    "1e5",
+    "12.5",
+    "[]",
+    "{}",
+    "\ufeff",
   );
 
   test("takes what JSON.parse takes, and nothing else, however it is cut", () => {
@@ -47,12 +60,14 @@ describe("the check of a text that passes by", () => {
   });
 
   test("says that JSON.parse loses nothing only where it does not", () => {
-    const numbers = fc.oneof(fc.bigInt().map(String), fc.double({ noDefaultInfinity: true, noNaN: true }).map(String));
+    const numbers = fc.oneof(
+      fc.bigInt().map(String),
+      fc.double({ noDefaultInfinity: true, noNaN: true }).map(String),
+    );
     fc.assert(
       fc.property(fc.array(numbers), sizes, (list, size) => {
         const text = `[${list.join(",")}]`;
-        if (check(Buffer.from(text), size).strictJson)
-          expect(decodeValue(text)).toEqual(JSON.parse(text));
+        if (check(Buffer.from(text), size).strictJson) expect(decodeValue(text)).toEqual(JSON.parse(text));
       }),
     );
     expect(check(Buffer.from("[9007199254740993]")).strictJson).toBe(false);

@@ -10,6 +10,7 @@ import type {
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  EntryWriter,
   Found,
   HeadStore,
   LabelStore,
@@ -22,6 +23,7 @@ import type {
   RangeStore,
   ReplaceStore,
   StoreCapacity,
+  StreamStore,
 } from "../backend.js";
 import { partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
@@ -41,12 +43,14 @@ import {
   OUTLINE_PREFIX,
   outlineKey,
   refIdOf,
+  WRITING_PREFIX,
 } from "./keys.js";
 import { type Listed, RedisLabels } from "./labels.js";
 import { RedisLeases } from "./leases.js";
 import { type RedisBackendOptions, readNamespaceIndex } from "./options.js";
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
+import { RedisWriter } from "./streams.js";
 
 /**
  * Entries in Redis or Valkey, shared with every server on it, in either language. Needs ioredis.
@@ -70,7 +74,8 @@ export class RedisBackend
     LeaseStore,
     LabelStore,
     BatchStore,
-    CapacitySource
+    CapacitySource,
+    StreamStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -292,6 +297,11 @@ export class RedisBackend
     return capacityOf(this.#connection);
   }
 
+  /** See {@link StreamStore.openText}. One round trip a piece; the first makes the key, of which nobody knows. */
+  async openText(refId: string): Promise<EntryWriter> {
+    return new RedisWriter(this.#connection, { refId, labels: this.#labels, leases: this.#leases });
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
     this.#channel.close();
@@ -343,6 +353,7 @@ export class RedisBackend
     await this.#clearPrefix(LEASE_PREFIX, progress);
     await this.#clearPrefix(LINK_PREFIX, progress);
     await this.#clearPrefix(OUTLINE_PREFIX, progress);
+    await this.#clearPrefix(WRITING_PREFIX, progress);
     await this.#labels.markComplete();
     return cleared;
   }

@@ -11,6 +11,8 @@ import type {
   ChannelListener,
   ChannelMessage,
   ChannelStore,
+  CommitOptions,
+  EntryWriter,
   Found,
   HeadStore,
   LabelStore,
@@ -23,6 +25,7 @@ import type {
   RangeStore,
   ReplaceStore,
   StoreCapacity,
+  StreamStore,
 } from "../backend.js";
 import { found, inSteps } from "./batches.js";
 import { capacityOf } from "./capacity.js";
@@ -35,9 +38,11 @@ import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
-import { look, ROW_BYTES, ROWS_PER_TURN, readRange, writeRows } from "./ranges.js";
+import { look, ROW_BYTES, ROWS_PER_TURN, readRange, wholeRow, writeRows } from "./ranges.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
+import { SqliteWriter, type SqliteWriterStore } from "./streams.js";
 import { Sweeper } from "./sweeper.js";
+import { fillInWhole, ROWS_NOTE } from "./whole-row.js";
 
 /**
  * Entries in an SQLite file that any number of processes share, in either language. The file is opened, and
@@ -55,7 +60,8 @@ export class SqliteBackend
     LeaseStore,
     LabelStore,
     BatchStore,
-    CapacitySource
+    CapacitySource,
+    StreamStore
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -64,6 +70,15 @@ export class SqliteBackend
   readonly #sweepInterval: number;
   readonly #waiting = new WaitingCalls();
   readonly #channel = new SqliteChannel((work) => this.#run(work));
+  readonly #writerStore: SqliteWriterStore = {
+    run: (work) => this.#run(work),
+    writeHead: (statements, refId, head, options) =>
+      writeCommitted(statements, refId, { ...head, json: ROWS_NOTE }, options),
+    fillIn: async (refId, bytes) => {
+      const isForAll = this.path !== IN_MEMORY && bytes <= MOST_IN_A_COLUMN;
+      if (isForAll) await fillInWhole(this.path, refId, this.#busyTimeout);
+    },
+  };
   #connection: Connection | undefined;
   #file: FileIdentity | undefined;
   #sweeper: Sweeper | undefined;
@@ -83,9 +98,9 @@ export class SqliteBackend
 
   /** See {@link CacheBackend.get}. */
   get(refId: string): Promise<Entry | undefined> {
-    return this.#run(({ get }) => {
+    return this.#run(({ get, ranges }) => {
       const row = get.get(refId, nowInSeconds());
-      return row && decodeRow(refId, row);
+      return row && decodeRow(refId, wholeRow(ranges, refId, row));
     });
   }
 
@@ -208,9 +223,9 @@ export class SqliteBackend
 
   /** See {@link BatchStore.getMany}. */
   getMany(refIds: readonly string[]): Promise<Found<Entry>[]> {
-    return this.#readMany(refIds, ({ get }, refId, now) => {
+    return this.#readMany(refIds, ({ get, ranges }, refId, now) => {
       const row = get.get(refId, now);
-      return row && decodeRow(refId, row);
+      return row && decodeRow(refId, wholeRow(ranges, refId, row));
     });
   }
 
@@ -266,13 +281,20 @@ export class SqliteBackend
     return this.#run((statements) => {
       let isNewest = false;
       statements.transaction(() => {
-        writeLabelled(statements, refId, entry);
-        isNewest = isNewestLease(statements, lease);
-        if (isNewest) writeLink(statements, refId, entry, lease.name);
-        endLease(statements, lease);
+        isNewest = writeLeased(statements, refId, entry, lease);
       });
       return isNewest;
     });
+  }
+
+  /**
+   * See {@link StreamStore.openText}. Its rows are those that parts are read from; up to 128 MiB the text goes into the
+   * column as well, where the Python implementation looks for it.
+   */
+  async openText(refId: string): Promise<EntryWriter> {
+    const writer = new SqliteWriter(this.#writerStore, refId);
+    await writer.open();
+    return writer;
   }
 
   /** See {@link CapacitySource.capacity}. */
@@ -371,6 +393,9 @@ export class SqliteBackend
   }
 }
 
+/** Bytes of a text that is written into the column of its entry as well. */
+const MOST_IN_A_COLUMN = 128 * 1024 * 1024;
+
 function writeEntry({ set }: Statements, refId: string, entry: Entry): void {
   const row = encodeRow(entry);
   const { value_json, namespace, policy_json, created_at, expires_at, metadata_json } = row;
@@ -389,6 +414,26 @@ function writeLabelled(statements: Statements, refId: string, entry: Entry): voi
 function writeNamed(statements: Statements, { refId, entry, name }: NewEntry): void {
   writeLabelled(statements, refId, entry);
   if (name !== undefined) writeLink(statements, refId, entry, name);
+}
+
+/** Tells whether the lease is the newest of its name, which then leads to the entry. */
+function writeLeased(statements: Statements, refId: string, entry: Entry, lease: Lease): boolean {
+  writeLabelled(statements, refId, entry);
+  const isNewest = isNewestLease(statements, lease);
+  if (isNewest) writeLink(statements, refId, entry, lease.name);
+  endLease(statements, lease);
+  return isNewest;
+}
+
+function writeCommitted(
+  statements: Statements,
+  refId: string,
+  entry: Entry,
+  { name, lease }: CommitOptions,
+): boolean {
+  if (lease !== undefined) return writeLeased(statements, refId, entry, lease);
+  writeNamed(statements, { refId, entry, name });
+  return true;
 }
 
 /** Removes so many rows of a namespace or of all, and the names that led to them. */

@@ -1,8 +1,9 @@
 import type { EntryHead } from "../../entry/entry.js";
-import { decodeHeadRow, type EntryHeadRow } from "../../entry/wire.js";
+import { decodeHeadRow, type EntryHeadRow, type EntryRow } from "../../entry/wire.js";
 import type { ByteRange } from "../../outline/text.js";
 import type { Look } from "../backend.js";
 import type { Database, Statement } from "./driver.js";
+import { ROWS_NOTE } from "./whole-row.js";
 
 /** A larger text is not read at a look: some 20 µs. */
 const LOOK_BYTES = 64 * 1024;
@@ -54,7 +55,7 @@ export function look({ look }: RangeStatements, refId: string, now: number): Loo
   const head: EntryHead = decodeHeadRow(refId, row);
   return {
     head,
-    ...(typeof row.value_json === "string" ? { json: row.value_json } : {}),
+    ...(typeof row.value_json === "string" && row.value_json !== ROWS_NOTE ? { json: row.value_json } : {}),
     ...(row.outline === null ? {} : { outline: row.outline }),
     textAt: 0,
   };
@@ -67,6 +68,14 @@ export function readRange({ getText }: RangeStatements, refId: string, { from, t
   const bytes =
     rows.length === 1 ? (rows[0] as { bytes: Buffer }).bytes : Buffer.concat(rows.map((row) => row.bytes));
   return bytes.subarray(from - first * ROW_BYTES, to - first * ROW_BYTES);
+}
+
+/** A row as if its text were in it, also where that is in rows of its own. */
+export function wholeRow({ getText }: RangeStatements, refId: string, row: EntryRow): EntryRow {
+  if (row.value_json !== ROWS_NOTE) return row;
+  const rows = getText.all(refId, 0, Number.MAX_SAFE_INTEGER);
+  if (rows.length === 0) return row;
+  return { ...row, value_json: Buffer.concat(rows.map(({ bytes }) => bytes)).toString() };
 }
 
 /** Writes some rows of a text. */

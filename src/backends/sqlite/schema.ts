@@ -27,6 +27,12 @@ const SCHEMA = [
     PRIMARY KEY (key, n)
   )`,
   "CREATE TABLE IF NOT EXISTS refcache_outlines (key TEXT PRIMARY KEY, outline BLOB NOT NULL)",
+  // Texts that are no entries yet, by the reference they will have.
+  `CREATE TABLE IF NOT EXISTS refcache_writing (
+    key TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    touched_at REAL NOT NULL
+  )`,
   // Whoever deletes an entry, in whichever language, takes with it what lies beside it.
   `CREATE TRIGGER IF NOT EXISTS refcache_entry_gone AFTER DELETE ON cache_entries BEGIN
     DELETE FROM refcache_outlines WHERE key = OLD.key;

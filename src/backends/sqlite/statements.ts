@@ -2,6 +2,7 @@ import type { EntryHeadRow, EntryRow } from "../../entry/wire.js";
 import type { Database, Statement } from "./driver.js";
 import { type LabelStatements, prepareLabelStatements } from "./labels.js";
 import { prepareRanges, type RangeStatements } from "./ranges.js";
+import { prepareWriting, type WritingStatements } from "./streams.js";
 
 /** What a listing reads of every row; pages follow each other by `rowid`. */
 export interface ListedRow {
@@ -46,6 +47,7 @@ export interface Statements {
   /** refId */
   readonly delete: Statement<{ readonly expires_at: number | null }>;
   readonly ranges: RangeStatements;
+  readonly writing: WritingStatements;
   readonly everywhere: ScopedStatements;
   readonly inNamespace: ScopedStatements;
   /** name, now */
@@ -111,6 +113,7 @@ export function prepareStatements(database: Database): Statements {
       WHERE key = ? AND ${LIVE}`),
     delete: database.prepare("DELETE FROM cache_entries WHERE key = ? RETURNING expires_at"),
     ranges: prepareRanges(database, HEAD, LIVE),
+    writing: prepareWriting(database),
     everywhere: prepareScoped(database, "TRUE"),
     inNamespace: prepareScoped(database, "namespace = @namespace"),
     getLink: database.prepare(`SELECT ref_id FROM refcache_links WHERE name = ? AND ${LIVE}`),
