@@ -33,6 +33,8 @@ export {
   type ChannelListener,
   type ChannelMessage,
   type ChannelStore,
+  type CommitOptions,
+  type EntryWriter,
   type Eviction,
   type EvictionSource,
   type HeadStore,
@@ -45,11 +47,13 @@ export {
   hasLeases,
   hasLinks,
   hasReplace,
+  hasStreams,
   type Lease,
   type LeaseStore,
   type LinkStore,
   type ReplaceStore,
   type StoreCapacity,
+  type StreamStore,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
 export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
@@ -73,6 +77,7 @@ export {
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
+export { fromJson, fromText, type TextSource, type ValueStream } from "./streams/value-stream.js";
 export type {
   CacheEvent,
   CacheEventListener,

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { Entry } from "../entry/entry.js";
+import type { Entry, EntryHead } from "../entry/entry.js";
 import { canonicalHead } from "./canonical.js";
 
 /** The entry with its own reference and a checksum, which tell an accident of the store on reading. */
@@ -17,5 +17,10 @@ export function damageOf(refId: string, stored: Entry): string | undefined {
 }
 
 function checksumOf(refId: string, entry: Entry): number {
-  return crc32(canonicalHead(refId, entry), crc32(entry.json));
+  return headChecksum(refId, entry, crc32(entry.json));
+}
+
+/** The checksum of an entry, of which that of the text is known. */
+export function headChecksum(refId: string, head: EntryHead, ofText: number): number {
+  return crc32(canonicalHead(refId, head), ofText);
 }

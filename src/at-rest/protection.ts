@@ -6,6 +6,7 @@ import { canonicalHead, wholeMs } from "./canonical.js";
 import { damageOf, withChecksum } from "./checksum.js";
 import { isEnvelope, readEnvelope, writeEnvelope } from "./envelope.js";
 import type { Keyring } from "./keyring.js";
+import { PlainSealer, type Sealer } from "./sealer.js";
 
 /**
  * Stands between the cache and its store: an entry is sealed on its way in and opened on its way out. With keys,
@@ -27,6 +28,11 @@ export class Protection {
     return this.#keyring === undefined
       ? withChecksum(refId, whole)
       : encryptEntry(refId, whole, this.#keyring);
+  }
+
+  /** Seals a text piece by piece; `undefined` where values are encrypted, which is done to the whole. */
+  sealer(refId: string): Sealer | undefined {
+    return this.#keyring === undefined ? new PlainSealer(refId) : undefined;
   }
 
   /**
