@@ -8,8 +8,9 @@ import { Source, type SourceOptions } from "./source.js";
 import type { StreamParts } from "./value-stream.js";
 import type { WrittenText } from "./written-text.js";
 
-/** Bytes that are written at a time. */
+/** Bytes that are written at a time, at least and at most. */
 const WRITE_BYTES = 256 * 1024;
+const MOST_WRITTEN = 2 * WRITE_BYTES;
 /** Milliseconds after which what there is is written, so that the store does not take the writer for dead. */
 const WRITE_MS = 30_000;
 /** Milliseconds of work after which other work gets its turn. */
@@ -109,8 +110,8 @@ class Reception {
     const bytes = Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#size = 0;
-    for (let at = 0; at < bytes.length; at += WRITE_BYTES) {
-      await this.#pass(bytes.subarray(at, at + WRITE_BYTES));
+    for (let at = 0; at < bytes.length; at += MOST_WRITTEN) {
+      await this.#pass(bytes.subarray(at, at + MOST_WRITTEN));
       if (performance.now() > this.#due) await this.#rest();
     }
     this.#writtenAt = performance.now();
