@@ -34,6 +34,7 @@ import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { FileIdentity } from "./file-identity.js";
 import { labelledPages, removePages, writeLabels } from "./labels.js";
+import { LargeWrites } from "./large-writes.js";
 import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
@@ -42,7 +43,7 @@ import { look, ROW_BYTES, ROWS_PER_TURN, readRange, wholeRow, writeRows } from "
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { SqliteWriter, type SqliteWriterStore } from "./streams.js";
 import { Sweeper } from "./sweeper.js";
-import { fillInWhole, ROWS_NOTE } from "./whole-row.js";
+import { ROWS_NOTE } from "./whole-row.js";
 
 /**
  * Entries in an SQLite file that any number of processes share, in either language. The file is opened, and
@@ -70,15 +71,8 @@ export class SqliteBackend
   readonly #sweepInterval: number;
   readonly #waiting = new WaitingCalls();
   readonly #channel = new SqliteChannel((work) => this.#run(work));
-  readonly #writerStore: SqliteWriterStore = {
-    run: (work) => this.#run(work),
-    writeHead: (statements, refId, head, options) =>
-      writeCommitted(statements, refId, { ...head, json: ROWS_NOTE }, options),
-    fillIn: async (refId, bytes) => {
-      const isForAll = this.path !== IN_MEMORY && bytes <= MOST_IN_A_COLUMN;
-      if (isForAll) await fillInWhole(this.path, refId, this.#busyTimeout);
-    },
-  };
+  readonly #large: LargeWrites | undefined;
+  readonly #writerStore: SqliteWriterStore;
   #connection: Connection | undefined;
   #file: FileIdentity | undefined;
   #sweeper: Sweeper | undefined;
@@ -94,6 +88,9 @@ export class SqliteBackend
     this.#busyTimeout = busyTimeout;
     this.#sweepInterval = sweepInterval;
     this.#driver = loadDriver();
+    const isFile = path !== IN_MEMORY;
+    this.#large = isFile ? new LargeWrites(path, busyTimeout, () => this.#open()) : undefined;
+    this.#writerStore = { run: (work) => this.#run(work), writeHead: writeCommitted, large: this.#large };
   }
 
   /** See {@link CacheBackend.get}. */
@@ -306,6 +303,7 @@ export class SqliteBackend
   async close(): Promise<void> {
     this.#closed = true;
     this.#channel.close();
+    this.#large?.close();
     this.#disconnect();
   }
 
@@ -368,6 +366,10 @@ export class SqliteBackend
   }
 
   #connect(): Statements {
+    return this.#open().statements;
+  }
+
+  #open(): Connection {
     if (this.#closed) throw new StoreUnavailableError(`The SQLite store ${this.path} is closed.`);
     if (this.#file?.hasChanged()) this.#disconnect();
     if (this.#connection === undefined) {
@@ -375,7 +377,7 @@ export class SqliteBackend
       this.#file = this.path === IN_MEMORY ? undefined : new FileIdentity(this.path);
       this.#sweeper = new Sweeper(this.#connection.statements, this.#sweepInterval);
     }
-    return this.#connection.statements;
+    return this.#connection;
   }
 
   #disconnect(): void {
@@ -392,9 +394,6 @@ export class SqliteBackend
     return failure;
   }
 }
-
-/** Bytes of a text that is written into the column of its entry as well. */
-const MOST_IN_A_COLUMN = 128 * 1024 * 1024;
 
 function writeEntry({ set }: Statements, refId: string, entry: Entry): void {
   const row = encodeRow(entry);
@@ -425,12 +424,14 @@ function writeLeased(statements: Statements, refId: string, entry: Entry, lease:
   return isNewest;
 }
 
+/** Of an entry whose text is in its rows. */
 function writeCommitted(
   statements: Statements,
   refId: string,
-  entry: Entry,
+  head: EntryHead,
   { name, lease }: CommitOptions,
 ): boolean {
+  const entry = { ...head, json: ROWS_NOTE };
   if (lease !== undefined) return writeLeased(statements, refId, entry, lease);
   writeNamed(statements, { refId, entry, name });
   return true;

@@ -34,9 +34,11 @@ export interface RangeStatements {
 export function prepareRanges(database: Database, head: string, live: string): RangeStatements {
   return {
     look: database.prepare(`
-      SELECT CASE WHEN octet_length(value_json) <= ? THEN value_json END AS value_json, ${head},
-        (SELECT outline FROM refcache_outlines WHERE refcache_outlines.key = cache_entries.key) AS outline
-      FROM cache_entries WHERE key = ? AND ${live}`),
+      SELECT ${head},
+        (SELECT CASE WHEN octet_length(value_json) <= ? THEN value_json END
+          FROM cache_entries AS whole WHERE whole.rowid = heads.rowid) AS value_json,
+        (SELECT outline FROM refcache_outlines WHERE refcache_outlines.key = heads.key) AS outline
+      FROM cache_entries AS heads INDEXED BY refcache_heads WHERE key = ? AND ${live}`),
     setText: database.prepare("INSERT OR REPLACE INTO refcache_texts (key, n, bytes) VALUES (?, ?, ?)"),
     getText: database.prepare(
       "SELECT bytes FROM refcache_texts WHERE key = ? AND n BETWEEN ? AND ? ORDER BY n",

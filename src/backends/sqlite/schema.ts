@@ -13,6 +13,9 @@ const SCHEMA = [
   )`,
   "CREATE INDEX IF NOT EXISTS idx_namespace ON cache_entries(namespace)",
   "CREATE INDEX IF NOT EXISTS idx_expires_at ON cache_entries(expires_at)",
+  // A head lies behind its value, and is read through all of it; from here it is read by itself.
+  `CREATE INDEX IF NOT EXISTS refcache_heads
+    ON cache_entries(key, expires_at, namespace, policy_json, created_at, metadata_json)`,
   `CREATE TABLE IF NOT EXISTS refcache_links (
     name TEXT PRIMARY KEY,
     ref_id TEXT NOT NULL,

@@ -3,6 +3,7 @@ import type { EntryHead } from "../../entry/entry.js";
 import { StoreError, StoreUnavailableError } from "../../errors.js";
 import type { CommitOptions, EntryWriter } from "../backend.js";
 import type { Database, Statement } from "./driver.js";
+import type { LargeWrites } from "./large-writes.js";
 import { removeInBatches } from "./pace.js";
 import { ROW_BYTES } from "./ranges.js";
 import type { Statements } from "./statements.js";
@@ -58,8 +59,8 @@ export interface SqliteWriterStore {
   run<T>(work: (statements: Statements) => T): Promise<T>;
   /** Stores head, labels, name and lease; within a transaction. Tells whether the lease was the newest. */
   writeHead(statements: Statements, refId: string, head: EntryHead, options: CommitOptions): boolean;
-  /** Puts the text where other readers look for it, too. */
-  fillIn(refId: string, bytes: number): Promise<void>;
+  /** Keeps large texts from holding up others; `undefined` of a store in memory, where nothing takes long. */
+  readonly large: LargeWrites | undefined;
 }
 
 /** Writes the text of an entry row by row, each piece in a transaction of its own, under a claim on its reference. */
@@ -94,6 +95,7 @@ export class SqliteWriter implements EntryWriter {
     await this.#inTransaction((statements) => this.#writeRows(statements, text.subarray(0, whole)));
     this.#rows += whole / ROW_BYTES;
     this.#left = Uint8Array.from(text.subarray(whole));
+    await this.#store.large?.wrote(this, whole);
   }
 
   /** See {@link EntryWriter.commit}. One transaction. */
@@ -107,7 +109,9 @@ export class SqliteWriter implements EntryWriter {
       statements.writing.release.run(this.#refId, this.#owner);
     });
     this.#isEntry = true;
-    await this.#store.fillIn(this.#refId, this.#rows * ROW_BYTES + this.#left.length);
+    const { large } = this.#store;
+    await large?.fillIn(this.#refId, this.#rows * ROW_BYTES + this.#left.length);
+    await large?.ended(this);
     return isNewest;
   }
 
@@ -117,6 +121,7 @@ export class SqliteWriter implements EntryWriter {
     try {
       await this.#store.run(({ writing }) => writing.disown.run(this.#refId, this.#owner));
       await removeDisowned((remove) => this.#store.run(remove));
+      await this.#store.large?.ended(this);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     }
