@@ -3,6 +3,7 @@ import { accessContests } from "./access.js";
 import { hitContests, rowContests } from "./cached.js";
 import { coordinationContests } from "./coordination.js";
 import { fastmcpContests } from "./fastmcp.js";
+import { largeContests, largeProcesses } from "./large.js";
 import { type Contest, type Effort, type Figures, measure } from "./measure.js";
 import { storeContests } from "./stores.js";
 
@@ -73,6 +74,7 @@ for (const contests of [
   accessContests,
   hitContests,
   rowContests,
+  largeContests,
   coordinationContests,
   fastmcpContests,
 ]) {
@@ -80,4 +82,10 @@ for (const contests of [
     if (!`${contest.what}, ${contest.size}`.includes(only)) continue;
     printRow(describe(contest, await measure(contest, effort)));
   }
+}
+if (only === "" || "stream".includes(only) || "held up".includes(only)) {
+  console.log("");
+  printRow(["What", "Figures", "Bounds"]);
+  printRow(["---", "---", "---"]);
+  for await (const cells of largeProcesses(isShort)) printRow(cells);
 }

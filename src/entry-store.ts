@@ -33,6 +33,7 @@ import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from
 import { type Bearer, Invalidations } from "./invalidation.js";
 import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
+import { LARGE_BYTES } from "./outline/outline.js";
 import { TextChangedError } from "./outline/stored-text.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 import type { EntrySource } from "./resolution.js";
@@ -131,7 +132,9 @@ export class EntryStore {
     try {
       const head = headOf(this.#settled(options), { bytes, strictJson, totalItems: itemsIn(outline) });
       if (text instanceof WrittenText) return { ...head, written: text, outline };
-      return this.#large.known({ ...head, json: textOfAll(text, outline) }, outline, text);
+      const entry = this.#large.known({ ...head, json: textOfAll(text, outline) }, outline, text);
+      if (bytes >= LARGE_BYTES) await nextTurn(); // to seal and store it takes its time, too
+      return entry;
     } catch (error) {
       await discard(received);
       throw error;

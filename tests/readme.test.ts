@@ -19,7 +19,7 @@ const [quickStart = "", ...others] = samples;
 const GIVEN = `
 import { FastMCP } from "fastmcp";
 import { z } from "zod";
-import { type Answered, type CacheBackend, type Group, policies, RefCache, SYSTEM } from "mcp-refcache";
+import { type Answered, type CacheBackend, fromJson, fromText, type Group, policies, RefCache, SYSTEM } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 declare function primes(count: number): number[];
 declare const test: (name: string, run: () => Promise<void>) => void;

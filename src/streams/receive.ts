@@ -91,12 +91,26 @@ class Reception {
   async end({ strictJson }: Scribe): Promise<Received> {
     await this.#passOn();
     await this.#written?.end();
-    const text = this.#written ?? Buffer.concat(this.#gathered);
+    const text = this.#written ?? (await this.#whole());
     return { bytes: this.#outline.bytes, strictJson, outline: this.#outline.end(), text };
   }
 
   async abort(): Promise<void> {
     await this.#written?.abort();
+  }
+
+  /** What was gathered, as one. A large one takes its time, before and after which others get their turn. */
+  async #whole(): Promise<Buffer> {
+    if (this.#outline.bytes < LARGE_BYTES) return Buffer.concat(this.#gathered);
+    const whole = Buffer.allocUnsafe(this.#outline.bytes);
+    let at = 0;
+    for (const piece of this.#gathered) {
+      at += piece.copy(whole, at);
+      if (performance.now() > this.#due) await this.#rest();
+    }
+    this.#gathered = [];
+    await this.#rest();
+    return whole;
   }
 
   #add(piece: Uint8Array): void {

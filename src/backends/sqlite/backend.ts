@@ -185,6 +185,7 @@ export class SqliteBackend
         let isReplaced = false;
         statements.transaction(() => {
           isReplaced = statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
+          if (isReplaced) statements.ranges.removeTexts.run(refId); // they hold what was there, perhaps in plain text
           if (isReplaced) writeLabels(statements, refId, entry);
         });
         return isReplaced;

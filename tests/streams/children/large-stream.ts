@@ -1,12 +1,19 @@
 import { createHash } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RedisBackend } from "../../../src/backends/redis/index.js";
-import { SqliteBackend } from "../../../src/backends/sqlite/index.js";
-import { type CacheBackend, fromJson, MemoryBackend, RefCache, SYSTEM } from "../../../src/index.js";
+import type { CacheBackend } from "../../../src/index.js";
 
 /** Stores and reads back a large value, and tells what that took, as one line of JSON. */
-const [mode = "stream", store = "sqlite", where = "", megabytes = "100"] = process.argv.slice(2);
+const [mode = "stream", store = "sqlite", where = "", megabytes = "100", from = "src"] =
+  process.argv.slice(2);
+const load = <T>(module: string): Promise<T> =>
+  import(new URL(`../../../${from}/${module}`, import.meta.url).href) as Promise<T>;
+const { fromJson, MemoryBackend, RefCache, SYSTEM } =
+  await load<typeof import("../../../src/index.js")>("index.js");
+const { RedisBackend } =
+  await load<typeof import("../../../src/backends/redis/index.js")>("backends/redis/index.js");
+const { SqliteBackend } =
+  await load<typeof import("../../../src/backends/sqlite/index.js")>("backends/sqlite/index.js");
 const size = Number(megabytes) * 1_000_000;
 const asServer = { actor: SYSTEM };
 
