@@ -319,8 +319,8 @@ export class CachedFunction {
     if (memo === undefined || !isCurrent()) return this.#store.save(entry);
     const refId = await this.#store.save(entry, memo, lease);
     if (isCurrent()) return refId;
-    if ("written" in entry) return this.#store.saveApart(refId, entry);
     await this.#store.backend.delete(refId);
+    if ("written" in entry) throw new TextChangedError(); // its text is gone: it is made again
     return this.#store.save(entry);
   }
 
@@ -400,7 +400,7 @@ export class CachedFunction {
 
   /** What the function threw may quote what it used, and what it was about to return. */
   async #asSeen(error: unknown, { usage, place, disclosure }: Running): Promise<unknown> {
-    if (error instanceof StoreError) return error;
+    if (error instanceof StoreError || error instanceof TextChangedError) return error;
     if (!(error instanceof RunFailure)) return disclosure.errorFor(error);
     usage.include(error.usage);
     usage.add(place);

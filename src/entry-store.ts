@@ -38,7 +38,6 @@ import { TextChangedError } from "./outline/stored-text.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 import type { EntrySource } from "./resolution.js";
 import { type Draft, discard, itemsIn, textOfAll, type WrittenEntry } from "./streams/draft.js";
-import { chunksOf } from "./streams/read-back.js";
 import { type Received, receive } from "./streams/receive.js";
 import type { StreamParts } from "./streams/value-stream.js";
 import { WrittenText } from "./streams/written-text.js";
@@ -185,13 +184,6 @@ export class EntryStore {
     else await lease.saveBy((held) => written.commit(sealed, { ...options, lease: held }));
     this.telemetry.stored(refId, sealed);
     return refId;
-  }
-
-  /** Stores what was written and saved under another reference, to which no name leads, in place of the first. */
-  async saveApart(refId: RefId, draft: WrittenEntry): Promise<RefId> {
-    const { text } = await this.receive({ kind: "json", source: chunksOf(await this.saved(refId)) });
-    await this.backend.delete(refId);
-    return text instanceof WrittenText ? this.save({ ...draft, written: text }) : refId;
   }
 
   /**

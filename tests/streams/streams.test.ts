@@ -11,6 +11,7 @@ import {
   type CacheBackend,
   fromJson,
   fromText,
+  hasStreams,
   InvalidJsonError,
   LimitExceededError,
   MemoryBackend,
@@ -276,6 +277,33 @@ describe.each(Object.keys(STORES))("streams on %s", (name) => {
     expect(runs).toBe(2);
     const value: { id: number; name: string }[] | undefined = small.value;
     expect(value).toHaveLength(2);
+  });
+
+  test("what is invalidated while it is stored is made again, and found by nobody else", async () => {
+    const backend = STORES[name]?.() as CacheBackend;
+    if (!hasStreams(backend)) return;
+    const cache = open({ backend });
+    let runs = 0;
+    const rows = cache.cached("n")(async function* listing() {
+      runs++;
+      yield* ROWS;
+    });
+    const openText = backend.openText.bind(backend);
+    backend.openText = async (refId) => {
+      const writer = await openText(refId);
+      const commit = writer.commit.bind(writer);
+      writer.commit = async (head, options) => {
+        const done = await commit(head, options);
+        if (runs === 1) await cache.invalidate({ tool: "listing" }, asServer);
+        return done;
+      };
+      return writer;
+    };
+    const answer = await rows();
+    expect(answer).toMatchObject({ is_complete: false, total_items: ROWS.length });
+    expect(runs).toBe(2);
+    expect((await rows()).ref_id).toBe(answer.ref_id);
+    expect(await all(cache.list(asServer))).toHaveLength(1);
   });
 
   test("what gives a stream is private as long as it gives", async () => {
