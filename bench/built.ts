@@ -8,7 +8,7 @@ function load(file: string): Promise<unknown> {
   return import(new URL(`../dist/${file}`, import.meta.url).href);
 }
 
-export const { DEFAULT_POLICY, RefCache, MemoryBackend, ownedBy, runAs, SYSTEM } = (await load(
+export const { DEFAULT_POLICY, fromJson, RefCache, MemoryBackend, ownedBy, runAs, SYSTEM } = (await load(
   "index.js",
 )) as typeof core;
 export const { SqliteBackend } = (await load(

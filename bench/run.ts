@@ -7,8 +7,9 @@ import { coordinationContests } from "./coordination.js";
 import { fastmcpContests } from "./fastmcp.js";
 import { footprintContests } from "./footprint.js";
 import { invalidationContests } from "./invalidation.js";
-import { type Effort, measure } from "./measure.js";
+import { measure, type Effort } from "./measure.js";
 import { pageContests } from "./pages.js";
+import { largeContests, largeProcesses } from "./large.js";
 import { storeContests } from "./stores.js";
 import { heading, line } from "./table.js";
 import { telemetryContests } from "./telemetry.js";
@@ -31,6 +32,7 @@ for (const contests of [
   telemetryContests,
   redisHitContests,
   footprintContests,
+  largeContests,
   coordinationContests,
   invalidationContests,
   fastmcpContests,
@@ -39,4 +41,10 @@ for (const contests of [
     if (!`${contest.what}, ${contest.size}`.includes(only)) continue;
     console.log(line(contest, await measure(contest, effort)));
   }
+}
+if (only === "" || "stream".includes(only) || "held up".includes(only)) {
+  console.log("");
+  printRow(["What", "Figures", "Bounds"]);
+  printRow(["---", "---", "---"]);
+  for await (const cells of largeProcesses(isShort)) printRow(cells);
 }

@@ -9,15 +9,20 @@ import { approximateSize, type SizeMeasure } from "./preview/measure.js";
 import { makePreview, type Preview, type PreviewStrategy } from "./preview/preview.js";
 import { strictJson } from "./preview/strict-json.js";
 import { type MadePreview, type PreviewSubject, recall, remember } from "./recent-previews.js";
+import type { ValueStream } from "./streams/value-stream.js";
 
-/** A value as it comes back from the store: a `Date` has become text, a `bigint` beyond 2^53 digits. */
+/** A value as it comes back from the store: a `Date` has become text, a `bigint` beyond 2^53 digits, a stream a value. */
 export type Stored<T> = T extends Date
   ? string
   : T extends bigint
     ? number | string
-    : T extends object
-      ? { [K in keyof T]: Stored<T[K]> }
-      : T;
+    : T extends ValueStream<infer V>
+      ? Stored<V>
+      : T extends AsyncIterable<infer Item>
+        ? Stored<Item>[]
+        : T extends object
+          ? { [K in keyof T]: Stored<T[K]> }
+          : T;
 
 /** What every answer tells. */
 interface AnswerBase {

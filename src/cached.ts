@@ -20,7 +20,7 @@ import { type Coordination, resolveCoordination } from "./coordination/options.j
 import { Disclosure } from "./disclosure.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
-import type { EntryStore } from "./entry-store.js";
+import type { EntryOptions, EntryStore } from "./entry-store.js";
 import {
   HiddenArgumentError,
   ReferenceUnavailableError,
@@ -33,6 +33,9 @@ import { TextChangedError } from "./outline/stored-text.js";
 import type { Place, Placement } from "./placement.js";
 import { type EntrySource, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
+import { type Draft, discard } from "./streams/draft.js";
+import { type StreamParts, streamParts } from "./streams/value-stream.js";
+import { WritingFailure } from "./streams/written-text.js";
 
 /** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
 interface Running {
@@ -53,7 +56,7 @@ interface Produced extends Result {
 
 /** What a run made, before it is stored. */
 interface Executed extends Pick<Result, "preview"> {
-  readonly entry: Entry;
+  readonly entry: Draft;
 }
 
 /**
@@ -295,13 +298,21 @@ export class CachedFunction {
     const generation = this.#generationOf(running);
     const { entry, preview } = await this.#execute(running, params);
     const isCurrent = () => generation === this.#generationOf(running);
-    const refId = (await this.#keep(() => this.#save(entry, memo, isCurrent, lease))) ?? null;
+    const save = () => this.#save(entry, memo, isCurrent, lease);
+    if ("written" in entry) return { ...(await this.#saveWritten(save)), by: running.usage };
+    const refId = (await this.#keep(save)) ?? null;
     return { refId, entry: this.#store.showable(entry), preview, by: running.usage };
+  }
+
+  /** Of a text that is in the store already, nothing is left to answer with where that fails. */
+  async #saveWritten(save: () => Promise<string>): Promise<Result> {
+    const refId = await save();
+    return { refId, entry: await this.#store.saved(refId) };
   }
 
   /** What was invalidated while it was made, or while it was being stored, is the caller's alone. */
   async #save(
-    entry: Entry,
+    entry: Draft,
     memo: string | undefined,
     isCurrent: () => boolean,
     lease: HeldLease | undefined,
@@ -310,6 +321,7 @@ export class CachedFunction {
     const refId = await this.#store.save(entry, memo, lease);
     if (isCurrent()) return refId;
     await this.#store.backend.delete(refId);
+    if ("written" in entry) throw new TextChangedError(); // its text is gone: it is made again
     return this.#store.save(entry);
   }
 
@@ -326,11 +338,14 @@ export class CachedFunction {
     try {
       this.#notePlace(running);
       const value: unknown = await Reflect.apply(this.#function, call.self, params);
+      const parts = streamParts(value);
+      if (parts !== undefined) return { entry: await this.#receive(running, params, value, parts) };
       const entry = this.#makeEntry(running, params, value);
       const mayRead = questions.surelyPermits("answer", entry);
       const request = { ...this.#request(place), mayRead };
       return { entry, preview: mayRead ? previewAtOnce(value, entry, request) : undefined };
     } catch (error) {
+      if (error instanceof WritingFailure) throw error.cause;
       throw new RunFailure(error, usage);
     }
   }
@@ -341,17 +356,41 @@ export class CachedFunction {
     if (!questions.surelyPermits("answer", place)) usage.add(place);
   }
 
-  #makeEntry({ call, usage, place, tags }: Running, params: readonly unknown[], value: unknown): Entry {
+  /** Takes in what comes in pieces. What gives them may use values until the end, so its policy is found out then. */
+  async #receive(
+    running: Running,
+    params: readonly unknown[],
+    value: unknown,
+    parts: StreamParts,
+  ): Promise<Draft> {
+    const received = await this.#store.receive(parts);
+    try {
+      return await this.#store.makeOf(received, this.#entryOptions(running, params, value));
+    } catch (error) {
+      await discard(received);
+      throw error;
+    }
+  }
+
+  #makeEntry(running: Running, params: readonly unknown[], value: unknown): Entry {
     if (isAnswer(value)) {
       throw new ValueNotStorableError(
         "$",
         "it is an answer already; resolve its ref_id and return the value",
       );
     }
+    return this.#store.make(value, this.#entryOptions(running, params, value));
+  }
+
+  #entryOptions(
+    { call, usage, place, tags }: Running,
+    params: readonly unknown[],
+    value: unknown,
+  ): EntryOptions {
     const ttl = this.#lifetime.of(params[0], value, place.settings.ttl);
     const policy = this.#resultPolicy(usage, place.policy);
     const toolName = this.#toolOf(call) || undefined;
-    return this.#store.make(value, { namespace: place.namespace, ttl, policy, toolName, tags });
+    return { namespace: place.namespace, ttl, policy, toolName, tags };
   }
 
   #resultPolicy(usage: Usage, policy: Policy): Policy {
@@ -362,7 +401,7 @@ export class CachedFunction {
 
   /** What the function threw may quote what it used, and what it was about to return. */
   async #asSeen(error: unknown, { usage, place, disclosure }: Running): Promise<unknown> {
-    if (error instanceof StoreError) return error;
+    if (error instanceof StoreError || error instanceof TextChangedError) return error;
     if (!(error instanceof RunFailure)) return disclosure.errorFor(error);
     usage.include(error.usage);
     usage.add(place);

@@ -16,6 +16,7 @@ import {
   hasLabels,
   hasLinks,
   hasRanges,
+  hasStreams,
   type LinkStore,
   type Look,
   type MayRemove,
@@ -34,8 +35,14 @@ import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from
 import { type Bearer, Invalidations } from "./invalidation.js";
 import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
+import { LARGE_BYTES } from "./outline/outline.js";
+import { TextChangedError } from "./outline/stored-text.js";
 import { isReference, mintReference, type RefId } from "./reference.js";
 import type { EntrySource } from "./resolution.js";
+import { type Draft, discard, itemsIn, textOfAll, type WrittenEntry } from "./streams/draft.js";
+import { type Received, receive } from "./streams/receive.js";
+import type { StreamParts } from "./streams/value-stream.js";
+import { WrittenText } from "./streams/written-text.js";
 import type { Telemetry } from "./telemetry/telemetry.js";
 
 /** Entries between two turns left to other work, where the backend leaves none. */
@@ -106,34 +113,61 @@ export class EntryStore {
    * @throws {ValueNotStorableError} | {LimitExceededError} | {ConfigurationError}
    */
   make(value: unknown, options: EntryOptions): Entry {
+    const settled = this.#settled(options);
+    const { json, ...facts } = encodeValue(value, this.#options.limits);
+    return { json, ...headOf(settled, facts) };
+  }
+
+  /**
+   * Takes in a value that comes piece by piece, up to where only its head is missing. To be saved, or discarded.
+   * @throws what the source throws, {WritingFailure} when the store fails, and what {@link receive} throws else.
+   */
+  receive(parts: StreamParts, signal?: AbortSignal): Promise<Received> {
+    const { limits } = this.#options;
+    return receive(parts, { limits, maxPause: limits.maxStreamPause, signal, open: this.#opener() });
+  }
+
+  /**
+   * Makes an entry of what was received, without storing it.
+   * @throws {ConfigurationError}; what was received is discarded then.
+   */
+  async makeOf(received: Received, options: EntryOptions): Promise<Draft> {
+    const { bytes, strictJson, outline, text } = received;
+    try {
+      const head = headOf(this.#settled(options), { bytes, strictJson, totalItems: itemsIn(outline) });
+      if (text instanceof WrittenText) return { ...head, written: text, outline };
+      const entry = this.#large.known({ ...head, json: textOfAll(text, outline) }, outline, text);
+      if (bytes >= LARGE_BYTES) await nextTurn(); // to seal and store it takes its time, too
+      return entry;
+    } catch (error) {
+      await discard(received);
+      throw error;
+    }
+  }
+
+  /** Writes to the store what comes in pieces, where it can and what goes in may be seen. */
+  #opener(): (() => Promise<WrittenText>) | undefined {
+    const { backend } = this;
+    const refId = mintReference(this.#options.name);
+    const sealer = this.protection.sealer(refId);
+    if (sealer === undefined || !hasStreams(backend) || !hasLinks(backend)) return undefined;
+    return () => WrittenText.open(refId, backend, sealer);
+  }
+
+  #settled(options: EntryOptions): SettledOptions {
     const namespace = checkNamespace(options.namespace);
     const settings = this.settings(namespace);
-    const { limits } = this.#options;
-    const ttl = options.ttl === undefined ? settings.ttl : resolveTtl(options.ttl, limits, "ttl");
-    const { json, bytes, totalItems, strictJson } = encodeValue(value, limits);
-    const createdAt = Date.now();
-    const { toolName = null, tags = [] } = options;
-    return {
-      json,
-      namespace,
-      policy: options.policy ?? settings.policy,
-      createdAt,
-      expiresAt: ttl === null ? null : createdAt + ttl,
-      metadata: {
-        toolName,
-        totalItems,
-        totalSize: bytes,
-        strictJson,
-        ...(tags.length > 0 ? { tags } : {}),
-      },
-    };
+    const ttl =
+      options.ttl === undefined ? settings.ttl : resolveTtl(options.ttl, this.#options.limits, "ttl");
+    return { ...options, namespace, ttl, policy: options.policy ?? settings.policy };
   }
 
   /**
    * Stores an entry under a new reference, and points a name at it where one is given; with a lease, unless another
    * server has taken over meanwhile.
    */
-  async save(entry: Entry, name?: string, lease?: HeldLease): Promise<RefId> {
+  async save(entry: Draft, name?: string, lease?: HeldLease): Promise<RefId> {
+    if ("written" in entry) return this.#commit(entry, name, lease);
     const { refId, noted } = this.#minted(entry, name);
     const sealing = this.protection.seal(refId, noted);
     const sealed = sealing instanceof Promise ? await sealing : sealing;
@@ -143,6 +177,30 @@ export class EntryStore {
     this.#large.keepOutline(refId, entry, sealed);
     this.telemetry.stored(refId, entry);
     return refId;
+  }
+
+  async #commit(
+    { written, outline, ...head }: WrittenEntry,
+    name?: string,
+    lease?: HeldLease,
+  ): Promise<RefId> {
+    const { refId } = written;
+    const sealed = written.seal(name === undefined ? head : withLink(head, name));
+    const options = { outline: outline && this.#large.outlineToKeep(sealed, outline) };
+    if (name === undefined || lease === undefined) await written.commit(sealed, { ...options, name });
+    else await lease.saveBy((held) => written.commit(sealed, { ...options, lease: held }));
+    this.telemetry.stored(refId, sealed);
+    return refId;
+  }
+
+  /**
+   * An entry that has just been saved, to answer with.
+   * @throws {TextChangedError} when it is gone already.
+   */
+  async saved(refId: RefId): Promise<ShowableEntry> {
+    const entry = await this.#found(refId);
+    if (entry === undefined) throw new TextChangedError();
+    return entry;
   }
 
   /** Waits for what runs in the background, for some seconds at most, and closes the backend. */
@@ -295,9 +353,14 @@ export class EntryStore {
   async recall(name: string): Promise<Recalled> {
     const refId = await this.follow(name);
     if (refId === undefined) return {};
-    const seen = await this.#see(refId, "look").catch(skipUnreadable);
-    const entry = seen && (this.#partly(refId, seen) ?? (await this.#recallWhole(refId, seen)));
+    const entry = await this.#found(refId);
     return entry === undefined ? { seen: refId } : { seen: refId, found: { refId, entry } };
+  }
+
+  /** An entry that can be read, whoever asks. */
+  async #found(refId: RefId): Promise<ShowableEntry | undefined> {
+    const seen = await this.#see(refId, "look").catch(skipUnreadable);
+    return seen && (this.#partly(refId, seen) ?? (await this.#recallWhole(refId, seen)));
   }
 
   /** A large entry of which only what was seen is at hand, where that is enough. */
@@ -408,6 +471,39 @@ export class EntryStore {
   }
 }
 
+/** What an entry says of itself, its namespace asked. */
+interface SettledOptions extends Omit<EntryOptions, "ttl"> {
+  readonly ttl: number | null;
+  readonly policy: Policy;
+}
+
+/** What is known of a value once it was encoded or received. */
+interface Facts {
+  readonly bytes: number;
+  readonly totalItems: number | null;
+  readonly strictJson: boolean;
+}
+
+function headOf(
+  { namespace, policy, ttl, toolName, tags = [] }: SettledOptions,
+  { bytes, totalItems, strictJson }: Facts,
+): EntryHead {
+  const createdAt = Date.now();
+  return {
+    namespace,
+    policy,
+    createdAt,
+    expiresAt: ttl === null ? null : createdAt + ttl,
+    metadata: {
+      toolName: toolName ?? null,
+      totalItems,
+      totalSize: bytes,
+      strictJson,
+      ...(tags.length > 0 ? { tags } : {}),
+    },
+  };
+}
+
 /** A head, with the text of the value or what else was seen of the entry. */
 type Seen = EntryHead | Entry | (EntryHead & { readonly look: Look });
 
@@ -430,7 +526,7 @@ function skipUnreadable(error: unknown): undefined {
 }
 
 /** An entry that is found by a label is to take the name along that leads to it when it goes. */
-function withLink(entry: Entry, link: string): Entry {
+function withLink<H extends EntryHead>(entry: H, link: string): H {
   return labelsOf(entry).length === 0 ? entry : { ...entry, metadata: { ...entry.metadata, link } };
 }
 

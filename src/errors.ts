@@ -126,6 +126,51 @@ export class ValueNotStorableError extends RefCacheError {
   }
 }
 
+/** Thrown when a text that was given as JSON is none; says where, and quotes nothing. Nothing is stored. */
+export class InvalidJsonError extends RefCacheError {
+  readonly code = "invalid_json";
+  /** Bytes of UTF-8 before what is wrong. */
+  readonly offset: number;
+
+  constructor(problem: string, offset: number) {
+    super(`The text cannot be stored as JSON: it ${problem} at byte ${offset}.`);
+    this.offset = offset;
+  }
+}
+
+/** Thrown when the source of a stream gave nothing for as long as it may; nothing is stored. */
+export class StreamStalledError extends RefCacheError {
+  readonly code = "stream_stalled";
+
+  constructor(milliseconds: number) {
+    super(
+      `The stream gave nothing for ${milliseconds} ms, so nothing was stored. Let it give more often, or raise limits.maxStreamPause.`,
+    );
+  }
+}
+
+/** Thrown while a value is read piece by piece, when it was replaced, removed or damaged before its end. */
+export class StreamInterruptedError extends RefCacheError {
+  readonly code = "stream_interrupted";
+
+  constructor() {
+    super(
+      "The value was replaced or removed while it was read. What came before is of no use without the rest.",
+    );
+  }
+}
+
+/** Thrown when items are asked for of a value that is neither a list nor an object. */
+export class NoItemsError extends RefCacheError {
+  readonly code = "no_items";
+
+  constructor() {
+    super(
+      "The value is neither a list nor an object, so it has no items. Read it with resolve or resolveStream.",
+    );
+  }
+}
+
 /** Thrown when something is larger, deeper or more than a limit allows; names the limit. */
 export class LimitExceededError extends RefCacheError {
   readonly code = "limit_exceeded";

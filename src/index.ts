@@ -40,6 +40,8 @@ export {
   type ChannelMessage,
   type ChannelStore,
   type CopiedKey,
+  type CommitOptions,
+  type EntryWriter,
   type Eviction,
   type EvictionSource,
   type FallbackStore,
@@ -60,6 +62,7 @@ export {
   hasRanges,
   hasReplace,
   type LabelStore,
+  hasStreams,
   type Lease,
   type LeaseStore,
   type LinkStore,
@@ -69,6 +72,7 @@ export {
   type RangeStore,
   type ReplaceStore,
   type StoreCapacity,
+  type StreamStore,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
 export { TieredBackend } from "./backends/tiered/backend.js";
@@ -98,6 +102,7 @@ export {
   type SetOptions,
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
+export { fromJson, fromText, type TextSource, type ValueStream } from "./streams/value-stream.js";
 export type {
   CacheEvent,
   CacheEventListener,

@@ -39,6 +39,20 @@ export class LargeEntries {
     return entry.json.length < LARGE_BYTES ? entry : { ...entry, large: () => this.#valueOf(entry) };
   }
 
+  /** An entry at hand, of whose text the outline is known. */
+  known(entry: Entry, outline: Outline | undefined, text: Buffer): Entry {
+    if (outline !== undefined && entry.json.length >= LARGE_BYTES) {
+      const value = new LargeValue(outline, new HeldText(text), entry.metadata.strictJson);
+      this.#values.set(entry, Promise.resolve(value));
+    }
+    return entry;
+  }
+
+  /** What is to be kept beside an entry whose text is not at hand; `undefined` where nothing is. */
+  outlineToKeep(sealed: EntryHead, outline: Outline): Uint8Array | undefined {
+    return hasRanges(this.#backend) ? writeOutline(outline, identityOf(sealed)) : undefined;
+  }
+
   /** A large entry of which head and outline were seen; `undefined` where it must be read whole. */
   partly(refId: RefId, { head, outline: written, textAt }: Look): ShowableEntry | undefined {
     const backend = this.#backend;

@@ -58,6 +58,8 @@ export interface Limits {
   readonly maxFullSize: number;
   /** Shortest life of an entry. Default 1 second. */
   readonly minTtl: Duration;
+  /** Time in which the source of a stream must give something. Default 5 minutes, which is the most. */
+  readonly maxStreamPause: Duration;
   /** Longest life of an entry; `null` for none, and only then may an entry live for ever. Default `null`. */
   readonly maxTtl: Duration | null;
 }
@@ -105,7 +107,8 @@ export interface RefCacheOptions extends PreviewOptions {
 }
 
 /** Limits with durations in milliseconds. */
-export interface ResolvedLimits extends Omit<Limits, "minTtl" | "maxTtl"> {
+export interface ResolvedLimits extends Omit<Limits, "minTtl" | "maxTtl" | "maxStreamPause"> {
+  readonly maxStreamPause: number;
   readonly minTtl: number;
   readonly maxTtl: number | null;
 }
@@ -147,9 +150,13 @@ const DEFAULT_LIMITS: Limits = {
   maxPageSize: 1000,
   maxPreviewSize: 8000,
   maxFullSize: 25_000,
+  maxStreamPause: "5m",
   minTtl: "1s",
   maxTtl: null,
 };
+
+/** What is written of a stream is kept for ten minutes after the last piece. */
+const LONGEST_PAUSE = 300_000;
 
 /** An hour, in milliseconds. */
 const ORDINARY_TTL = 3_600_000;
@@ -206,6 +213,7 @@ const schema = z.strictObject({
       maxPageSize: positive,
       maxPreviewSize: previewSize,
       maxFullSize: previewSize,
+      maxStreamPause: duration,
       minTtl: duration,
       maxTtl: duration.nullable(),
     })
@@ -289,7 +297,10 @@ function resolveLimits(limits: Partial<Limits>): ResolvedLimits {
   const maxTtl = all.maxTtl === null ? null : parseDuration(all.maxTtl, "limits.maxTtl");
   if (maxTtl !== null && maxTtl < minTtl)
     throw new ConfigurationError("limits.maxTtl", "is below limits.minTtl");
-  return { ...all, minTtl, maxTtl };
+  const maxStreamPause = parseDuration(all.maxStreamPause, "limits.maxStreamPause");
+  if (maxStreamPause > LONGEST_PAUSE)
+    throw new ConfigurationError("limits.maxStreamPause", "may be 5 minutes at most");
+  return { ...all, minTtl, maxTtl, maxStreamPause };
 }
 
 function resolveDefaults(options: RefCacheOptions, limits: ResolvedLimits): NamespaceSettings {

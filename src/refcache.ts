@@ -19,7 +19,7 @@ import type { Duration } from "./duration.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
 import { readValue } from "./entry/value.js";
-import { EntryStore } from "./entry-store.js";
+import { type EntryOptions, EntryStore } from "./entry-store.js";
 import {
   AdministratorsOnlyError,
   ConfigurationError,
@@ -43,6 +43,10 @@ import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
 import { isReference, type RefId } from "./reference.js";
+import type { Draft } from "./streams/draft.js";
+import { chunksOf, itemsOf } from "./streams/read-back.js";
+import { type StreamParts, streamParts } from "./streams/value-stream.js";
+import { WritingFailure } from "./streams/written-text.js";
 import type { CacheEvents } from "./telemetry/events.js";
 import { type CacheHealth, type HealthOptions, healthOf } from "./telemetry/health.js";
 import type { CacheStats } from "./telemetry/stats.js";
@@ -64,10 +68,13 @@ export interface SetOptions extends ActorOptions, OwnershipOptions {
   readonly toolName?: string | undefined;
   /** Texts by which the value is invalidated: at most 32 of at most 128 characters. Not encrypted in the store. */
   readonly tags?: readonly string[] | undefined;
+  /** Ends a value that comes in pieces before its end; nothing is stored then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One of several values to store; who stores is said once for all of them. */
-export interface NewValue extends Omit<SetOptions, "actor"> {
+export interface NewValue extends Omit<SetOptions, "actor" | "signal"> {
+  /** Not one that comes in pieces. */
   readonly value: unknown;
   /** A key of the namespace that shall lead to it, as of {@link RefCache.set}. */
   readonly key?: string | undefined;
@@ -149,11 +156,19 @@ export class RefCache {
   /**
    * Stores a value under a new reference, and points the key of this namespace at it. Needs WRITE in the namespace,
    * and UPDATE of what the key names so far. Within a call, the value is closed to all who may not have what the call used.
+   *
+   * A value that comes piece by piece is stored as it comes, and never held whole: an async iterable as the list of its
+   * items, {@link fromJson} as the value that its text stands for, {@link fromText} as one text.
    * @throws {ValueNotStorableError} | {LimitExceededError} | {PermissionDeniedError} before anything is stored;
-   * {StoreError} when the store fails.
+   * {InvalidJsonError} | {StreamStalledError}, and what a source throws, when nothing is; {StoreError} when the store fails.
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<Reference> {
-    const { entry, name, teller } = await this.#prepare(value, checkKey(key), options, this.#storer(options));
+    const parts = streamParts(value);
+    const make = (own: () => EntryOptions): Draft | Promise<Draft> =>
+      parts === undefined ? this.#store.make(value, own()) : this.#receive(parts, options.signal, own);
+    const actor = this.#storer(options);
+    const { entry, name, teller } = await this.#prepare(make, checkKey(key), options, actor);
+    if (parts !== undefined) await this.#checkAgain(entry, name, actor);
     return this.#tell(await this.#store.save(entry, name), entry, teller);
   }
 
@@ -164,9 +179,19 @@ export class RefCache {
    */
   async setMany(values: readonly NewValue[], options: ActorOptions = {}): Promise<Reference[]> {
     const actor = this.#storer(options);
+    if (values.some(({ value }) => streamParts(value) !== undefined))
+      throw new ConfigurationError(
+        "values",
+        "may not come in pieces; store such a value by itself, with set",
+      );
     const prepared = await Promise.all(
       values.map(({ value, key, ...own }) =>
-        this.#prepare(value, key === undefined ? key : checkKey(key), own, actor),
+        this.#prepare(
+          (options) => this.#store.make(value, options()),
+          key === undefined ? key : checkKey(key),
+          own,
+          actor,
+        ),
       ),
     );
     const refIds = await this.#store.saveMany(prepared);
@@ -213,6 +238,27 @@ export class RefCache {
   async resolve<T = unknown>(refId: RefId, options: ActorOptions = {}): Promise<T> {
     const entry = await this.#store.read(refId, this.#questions(options), "resolve");
     return readValue(refId, entry) as T;
+  }
+
+  /**
+   * The JSON text of a value, piece by piece, in bytes of UTF-8; a piece may end amid a character. Little is held of a
+   * large value. Needs EXECUTE.
+   * @throws {ReferenceUnavailableError} when unknown, expired or forbidden; {StreamInterruptedError} when the value is
+   * replaced, removed or damaged before its end: what came before is of no use then.
+   * @example
+   * await pipeline(cache.resolveStream(refId, { actor: SYSTEM }), createWriteStream("export.json"));
+   */
+  resolveStream(refId: RefId, options: ActorOptions = {}): AsyncGenerator<Uint8Array, void> {
+    return this.#readOn(refId, this.#questions(options), chunksOf); // the caller is who asks now, not who reads on later
+  }
+
+  /**
+   * The items of a list, or `[name, value]` of each member of an object, one after the other; each a copy of the
+   * caller's own. Little more is held than one item. Needs EXECUTE.
+   * @throws what {@link RefCache.resolveStream} throws; {NoItemsError} when the value is neither a list nor an object.
+   */
+  items<T = unknown>(refId: RefId, options: ActorOptions = {}): AsyncGenerator<T, void> {
+    return this.#readOn(refId, this.#questions(options), itemsOf) as AsyncGenerator<T, void>;
   }
 
   /**
@@ -378,6 +424,14 @@ export class RefCache {
     await this.#store.close();
   }
 
+  async *#readOn<T>(
+    refId: RefId,
+    questions: Questions,
+    read: (entry: ShowableEntry) => AsyncGenerator<T, void>,
+  ): AsyncGenerator<T, void> {
+    yield* read(await this.#store.readParts(refId, questions, "resolve"));
+  }
+
   #show<T>(refId: RefId, entry: ShowableEntry, options: GetOptions): Promise<Answer<T>> {
     const { preview, maxSize, page, pageSize } = options;
     const settings = this.#store.settings(entry.namespace);
@@ -449,20 +503,51 @@ export class RefCache {
   }
 
   /** Makes an entry of a value, once it is known that it may be stored. */
-  async #prepare(
-    value: unknown,
+  async #prepare<E extends Draft>(
+    make: (options: () => EntryOptions) => E | Promise<E>,
     key: string | undefined,
-    { namespace: template = PUBLIC_NAMESPACE, actor: _, ttl, toolName, tags, ...ownership }: SetOptions,
+    {
+      namespace: template = PUBLIC_NAMESPACE,
+      actor: _,
+      ttl,
+      toolName,
+      tags,
+      signal: _signal,
+      ...ownership
+    }: SetOptions,
     actor: Actor,
-  ): Promise<PreparedValue> {
+  ): Promise<PreparedValue<E>> {
     const checked = tags && checkTags(tags);
     const whose = currentUsage()?.caller ?? actor;
     const { namespace, policy: own } = this.#placement(template, ownership).of(whose);
     const name = key === undefined ? undefined : keyName(namespace, key);
     await this.#checkWriting(this.#store.questionsOf(actor), namespace, name);
-    const policy = currentUsage()?.restrict(own) ?? own;
-    const entry = this.#store.make(value, { namespace, ttl, policy, toolName, tags: checked });
+    const policy = () => currentUsage()?.restrict(own) ?? own;
+    const entry = await make(() => ({ namespace, ttl, policy: policy(), toolName, tags: checked }));
     return { entry, name, teller: this.#store.questionsOf(whose) };
+  }
+
+  /** @param options are asked for at the end: what gives the value may use other values until then. */
+  async #receive(
+    parts: StreamParts,
+    signal: AbortSignal | undefined,
+    options: () => EntryOptions,
+  ): Promise<Draft> {
+    try {
+      return await this.#store.makeOf(await this.#store.receive(parts, signal), options());
+    } catch (error) {
+      throw error instanceof WritingFailure ? error.cause : error;
+    }
+  }
+
+  /** While a value came in, somebody else may have stored under its key. */
+  async #checkAgain(draft: Draft, name: string | undefined, actor: Actor): Promise<void> {
+    try {
+      await this.#checkKey(this.#store.questionsOf(actor), name);
+    } catch (error) {
+      if ("written" in draft) await draft.written.abort();
+      throw error;
+    }
   }
 
   async #readMany<T>(
@@ -483,6 +568,10 @@ export class RefCache {
   async #checkWriting(questions: Questions, namespace: string, name: string | undefined): Promise<void> {
     const { policy } = this.#store.settings(namespace);
     if (!(await questions.permits("set", { namespace, policy }))) throw new PermissionDeniedError();
+    await this.#checkKey(questions, name);
+  }
+
+  async #checkKey(questions: Questions, name: string | undefined): Promise<void> {
     if (questions.actor.type === "system" || name === undefined) return;
     const taken = await this.#store.follow(name);
     const former = taken === undefined ? undefined : await this.#store.peek(taken);
@@ -506,8 +595,8 @@ export class RefCache {
 }
 
 /** A value that may be stored, and to whom its reference is told. */
-interface PreparedValue {
-  readonly entry: Entry;
+interface PreparedValue<E extends Draft = Draft> {
+  readonly entry: E;
   readonly name: string | undefined;
   readonly teller: Questions;
 }

@@ -19,7 +19,7 @@ const [quickStart = "", ...others] = samples;
 const GIVEN = `
 import { FastMCP } from "fastmcp";
 import { z } from "zod";
-import { type Answered, type CacheBackend, type CacheEvent, type CacheEventName, type Group, policies, RefCache, SYSTEM } from "mcp-refcache";
+import { RefCache, SYSTEM, fromJson, fromText, policies, type Answered, type CacheBackend, type CacheEvent, type CacheEventName, type Group } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 declare function primes(count: number): number[];
 declare const test: (name: string, run: () => Promise<void>) => void;

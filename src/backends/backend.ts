@@ -281,6 +281,35 @@ export interface FallbackStore {
   isLocal(refId: string): boolean;
 }
 
+/** What else is to be done in the moment in which a text that was written becomes an entry. */
+export interface CommitOptions {
+  /** Kept beside it, as by {@link RangeStore.keepOutline}. */
+  readonly outline?: Uint8Array | undefined;
+  /** A name to point at it, as by {@link LinkStore.setLinked}. */
+  readonly name?: string | undefined;
+  /** A lease under whose name it is stored, as by {@link LeaseStore.setLeased}. */
+  readonly lease?: Lease | undefined;
+}
+
+/** The text of one entry, on its way into the store. Its methods are called one after the other. */
+export interface EntryWriter {
+  /** Adds bytes of UTF-8 to the text. Rejects where the store has dropped what was written, as after a long pause. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes an entry of what was written, all at once; `false` where the lease has ended and somebody has taken it. */
+  commit(head: EntryHead, options?: CommitOptions): Promise<boolean>;
+  /** Removes what was written, unless it is an entry by now. Never rejects: what is left goes by itself. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Capability: stores a text that comes in pieces and is never held whole. Nobody sees it before it is an entry, and what
+ * is not made one, such as of a process that was killed, goes by itself some minutes after the last piece.
+ */
+export interface StreamStore {
+  /** Begins a text under a reference. Of two at the same time under one reference, each is whole or fails. */
+  openText(refId: string): Promise<EntryWriter>;
+}
+
 /** Tells whether a backend can read heads without values. */
 export function hasHeads<B extends CacheBackend>(backend: B): backend is B & HeadStore {
   return "heads" in backend && "head" in backend;
@@ -344,4 +373,9 @@ export function hasCapacity<B extends CacheBackend>(backend: B): backend is B & 
 /** Tells whether a backend goes on while its store is away. */
 export function hasFallback<B extends CacheBackend>(backend: B): backend is B & FallbackStore {
   return "isLocal" in backend;
+}
+
+/** Tells whether a backend stores texts that come in pieces. */
+export function hasStreams<B extends CacheBackend>(backend: B): backend is B & StreamStore {
+  return "openText" in backend;
 }

@@ -17,6 +17,7 @@ import { CHANNEL_CHECKS } from "./conformance-channel.js";
 import { LABEL_CHECKS } from "./conformance-labels.js";
 import { LEASE_CHECKS } from "./conformance-leases.js";
 import { RANGE_CHECKS } from "./conformance-ranges.js";
+import { STREAM_CHECKS } from "./conformance-streams.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -403,6 +404,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   }),
 
   ...RANGE_CHECKS,
+  ...STREAM_CHECKS,
 
   "replace: rejects after close": whereReplace(async (backend) => {
     await backend.close();

@@ -23,8 +23,13 @@ export class HeldLease {
    * Stores the result, under the lease's name unless another server has taken over meanwhile, and gives the lease back.
    * @throws {StoreError}
    */
-  async save(refId: string, entry: Entry): Promise<void> {
-    await this.#store.setLeased(refId, entry, this.#lease);
+  save(refId: string, entry: Entry): Promise<void> {
+    return this.saveBy((lease) => this.#store.setLeased(refId, entry, lease));
+  }
+
+  /** As {@link HeldLease.save}, by what stores as `setLeased` does. */
+  async saveBy(store: (lease: Lease) => Promise<boolean>): Promise<void> {
+    await store(this.#lease);
     this.#isSettled = true;
   }
 

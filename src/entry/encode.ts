@@ -26,13 +26,14 @@ export interface ValueLimits {
  * Writes a value as JSON text, once. The value is only read; a `Date` becomes its ISO text, an `undefined`
  * member is left out, everything else is exact or refused.
  *
+ * @param within the steps that lead to the value, where it is part of another.
  * @throws {ValueNotStorableError} naming the path of what JSON cannot hold.
  * @throws {LimitExceededError} when the value is too deep or too large.
  */
-export function encodeValue(value: unknown, limits: ValueLimits): EncodedValue {
-  const encoded = encodeFast(value, limits) ?? encodeCarefully(value, limits);
+export function encodeValue(value: unknown, limits: ValueLimits, within: readonly Step[] = []): EncodedValue {
+  const encoded = encodeFast(value, limits, within.length) ?? encodeCarefully(value, limits, within);
   const bytes = Buffer.byteLength(encoded.json);
-  if (bytes > limits.maxValueBytes) throw tooLarge(limits);
+  if (bytes > limits.maxValueBytes) throw tooLarge(limits.maxValueBytes);
   return { ...encoded, bytes, totalItems: countItems(value) };
 }
 
@@ -47,38 +48,40 @@ export function countItems(value: unknown): number | null {
 
 type Text = Pick<EncodedValue, "json" | "strictJson">;
 
-function encodeFast(value: unknown, limits: ValueLimits): Text | undefined {
+function encodeFast(value: unknown, limits: ValueLimits, depth: number): Text | undefined {
   try {
-    if (!isPlainJson(value, limits.maxDepth, { left: limits.maxValueBytes / 2 })) return undefined;
+    if (!isPlainJson(value, limits.maxDepth - depth, { left: limits.maxValueBytes / 2 })) return undefined;
     return { json: JSON.stringify(value), strictJson: true };
   } catch {
     return undefined; // a getter or a proxy threw: the careful encoder finds out where
   }
 }
 
-function encodeCarefully(value: unknown, limits: ValueLimits): Text {
-  const encoder = new CarefulEncoder(limits);
+function encodeCarefully(value: unknown, limits: ValueLimits, within: readonly Step[]): Text {
+  const encoder = new CarefulEncoder(limits, within);
   const json = encoder.write(value);
   return { json, strictJson: encoder.strictJson };
 }
 
-function tooLarge(limits: ValueLimits): LimitExceededError {
+/** Says that a value has more bytes than it may have. */
+export function tooLarge(most: number): LimitExceededError {
   return new LimitExceededError(
     "limits.maxValueBytes",
-    `The value is larger than the ${limits.maxValueBytes} bytes of JSON that may be stored`,
+    `The value is larger than the ${most} bytes of JSON that may be stored`,
   );
 }
 
 /** Writes what `JSON.stringify` would change or choke on, and names the path of what cannot be written. */
 class CarefulEncoder {
   strictJson = true;
-  readonly #path: Step[] = [];
+  readonly #path: Step[];
   readonly #ancestors = new Set<object>();
   readonly #limits: ValueLimits;
   #written = 0;
 
-  constructor(limits: ValueLimits) {
+  constructor(limits: ValueLimits, within: readonly Step[]) {
     this.#limits = limits;
+    this.#path = [...within];
   }
 
   write(value: unknown): string {
@@ -165,7 +168,7 @@ class CarefulEncoder {
 
   #count(text: string): string {
     this.#written += text.length + 1;
-    if (this.#written > this.#limits.maxValueBytes + 2) throw tooLarge(this.#limits);
+    if (this.#written > this.#limits.maxValueBytes + 2) throw tooLarge(this.#limits.maxValueBytes);
     return text;
   }
 

@@ -27,7 +27,15 @@ export type EntryHeadRow = Omit<EntryRow, "value_json">;
 
 /** Writes an entry as the one JSON object that Redis holds: `value` first, the small members behind it. */
 export function encodeEntry(entry: Entry): string {
-  return `{"value":${entry.json},${JSON.stringify(writeHead(entry)).slice(1)}`;
+  return `${ENTRY_BEGINNING}${entry.json}${entryEnding(entry)}`;
+}
+
+/** What stands before the value of an entry. */
+export const ENTRY_BEGINNING = '{"value":';
+
+/** What stands behind it. */
+export function entryEnding(head: EntryHead): string {
+  return `,${JSON.stringify(writeHead(head)).slice(1)}`;
 }
 
 /**

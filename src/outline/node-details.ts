@@ -1,8 +1,10 @@
 import type { OutlineChild, OutlineNode } from "./outline.js";
-import { isBlank } from "./tokens.js";
 
 /** What was counted of a list or object when its last bracket is met. */
 export interface Counted {
+  readonly kind: "items" | "members";
+  /** Whether there is nothing between the brackets. */
+  readonly isEmpty: boolean;
   /** Where that bracket is. */
   readonly end: number;
   /** Where the last part begins. */
@@ -33,12 +35,11 @@ export class NodeDetails {
   }
 
   /** The node, once all is known. */
-  finish(text: Buffer, { end, last, separated, smallest, largest }: Counted): OutlineNode {
+  finish({ kind, isEmpty, end, last, separated, smallest, largest }: Counted): OutlineNode {
     const { start, children } = this;
-    const isEmpty = separated === 0 && isBlankBetween(text, start, end);
     const bytes = end - last;
     return {
-      kind: text[start - 1] === 0x5b ? "items" : "members",
+      kind,
       start,
       end,
       count: isEmpty ? 0 : separated + 1,
@@ -51,10 +52,4 @@ export class NodeDetails {
       children,
     };
   }
-}
-
-function isBlankBetween(text: Buffer, from: number, to: number): boolean {
-  let at = from;
-  while (at < to && isBlank(text[at])) at++;
-  return at === to;
 }

@@ -38,15 +38,19 @@ export function* scanCharacters(
   };
 }
 
-class CharacterWalk {
+/** Goes over the characters of a JSON string, block by block. */
+export class CharacterWalk {
+  /** UTF-16 code units so far. */
   count = 0;
+  /** Bytes of the longest character or escape so far. */
   largest = 1;
+  /** Where the last character begins, and which code unit it is. */
   last: number;
   lastPart = 0;
-
+  /** Where it goes on, and where it is to end. */
   at: number;
-  readonly end: number;
-  readonly #text: Buffer;
+  end: number;
+  #text: Buffer;
   readonly #blockBytes: number;
 
   constructor(text: Buffer, start: number, end: number, blockBytes: number) {
@@ -55,6 +59,14 @@ class CharacterWalk {
     this.at = start;
     this.last = start;
     this.end = end;
+  }
+
+  /** Goes on in another piece of the string; offsets are of that, `last` among them. */
+  moveTo(text: Buffer, last: number): void {
+    this.#text = text;
+    this.at = 0;
+    this.end = text.length;
+    this.last = last;
   }
 
   /** Goes on by one block. */

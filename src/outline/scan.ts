@@ -7,7 +7,7 @@ import { CLASSES, COMMA, endOfString, isBlank, OPEN, QUOTE } from "./tokens.js";
 export const STRIDE = 64 * 1024;
 
 /** Levels whose parts are counted; what lies deeper gets no node of its own. */
-const MOST_LEVELS = 512;
+export const MOST_LEVELS = 512;
 
 /**
  * Finds the parts of a JSON text in one pass over its bytes. Yields where it may be interrupted.
@@ -119,10 +119,14 @@ class ContainerScanner {
   }
 
   #endNode(level: number, end: number): void {
-    const node = this.#detailsOf(level).finish(this.#text, {
+    const start = this.#starts[level] as number;
+    const separated = this.#counts[level] as number;
+    const node = this.#detailsOf(level).finish({
+      kind: this.#text[start - 1] === 0x5b ? "items" : "members",
+      isEmpty: separated === 0 && isBlankBetween(this.#text, start, end),
       end,
       last: this.#parts[level] as number,
-      separated: this.#counts[level] as number,
+      separated,
       smallest: this.#smallest[level] as number,
       largest: this.#largest[level] as number,
     });
@@ -144,4 +148,10 @@ class ContainerScanner {
     this.#details[level] = details;
     return details;
   }
+}
+
+function isBlankBetween(text: Buffer, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && isBlank(text[at])) at++;
+  return at === to;
 }

@@ -1,4 +1,4 @@
-import { countCharacters } from "./build.js";
+import { countCharacters } from "./characters.js";
 import type { LargeValue } from "./large-value.js";
 import { SEGMENT_BYTES } from "./outline.js";
 import { textOf } from "./utf8.js";

@@ -14,6 +14,7 @@ import type {
   ChannelMessage,
   ChannelStore,
   CopiedKey,
+  EntryWriter,
   Found,
   HeadStore,
   LabelStore,
@@ -26,6 +27,7 @@ import type {
   RangeStore,
   ReplaceStore,
   StoreCapacity,
+  StreamStore,
 } from "../backend.js";
 import { allDone, partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
@@ -46,12 +48,14 @@ import {
   OUTLINE_PREFIX,
   outlineKey,
   refIdOf,
+  WRITING_PREFIX,
 } from "./keys.js";
 import { type Listed, RedisLabels } from "./labels.js";
 import { RedisLeases } from "./leases.js";
 import { type RedisBackendOptions, readNamespaceIndex, readTimeouts } from "./options.js";
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
+import { RedisWriter } from "./streams.js";
 
 /**
  * Entries in Redis or Valkey, shared with every server on it, in either language. Needs ioredis.
@@ -76,7 +80,8 @@ export class RedisBackend
     LabelStore,
     BatchStore,
     CapacitySource,
-    ChangeFeed
+    ChangeFeed,
+    StreamStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -310,6 +315,11 @@ export class RedisBackend
     return this.#changes.endsOf(keys);
   }
 
+  /** See {@link StreamStore.openText}. One round trip a piece; the first makes the key, of which nobody knows. */
+  async openText(refId: string): Promise<EntryWriter> {
+    return new RedisWriter(this.#connection, { refId, labels: this.#labels, leases: this.#leases });
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
     this.#channel.close();
@@ -362,6 +372,7 @@ export class RedisBackend
     await this.#clearPrefix(LEASE_PREFIX, progress);
     await this.#clearPrefix(LINK_PREFIX, progress);
     await this.#clearPrefix(OUTLINE_PREFIX, progress);
+    await this.#clearPrefix(WRITING_PREFIX, progress);
     await this.#labels.markComplete();
     return cleared;
   }

@@ -47,6 +47,14 @@ export function outlineKey(refId: string): string {
   return `${OUTLINE_PREFIX}{${entryKey(refId)}}`;
 }
 
+/** Keys of texts that are being written, which are ours alone. */
+export const WRITING_PREFIX = "mcp-refcache:writing:";
+
+/** The key of a text that is being written: on a cluster always where its entry will be. */
+export function writingKey(refId: string, nonce: string): string {
+  return `${WRITING_PREFIX}{${entryKey(refId)}}:${nonce}`;
+}
+
 /** The keys that a lease takes part in: in a cluster all on one node, as they carry the link's key as their hash tag. */
 export function leaseKeys(name: string): [lease: string, fence: string, link: string] {
   const link = linkKey(name);

@@ -1,7 +1,7 @@
 import type { EntryHead } from "../../entry/entry.js";
 import { bears, type Label, type Labelled, labelsOf } from "../../entry/labels.js";
 import { EntryUnreadableError } from "../../errors.js";
-import type { MayRemove, NewEntry } from "../backend.js";
+import type { MayRemove } from "../backend.js";
 import { partlyDone } from "../partly-done.js";
 import { headMany } from "./batches.js";
 import { type Command, type Connection, isOneServer } from "./commands.js";
@@ -31,7 +31,7 @@ export class RedisLabels {
   }
 
   /** What notes the labels of entries: to be done before they are stored, or with them. */
-  noting(entries: readonly Pick<NewEntry, "refId" | "entry">[]): Command[] {
+  noting(entries: readonly { readonly refId: string; readonly entry: EntryHead }[]): Command[] {
     const isBare = !this.#hasNamespaces && entries.every(({ entry }) => hasNone(entry));
     return isBare ? [] : this.#noting(entries.map(({ refId, entry }) => [refId, entry]));
   }

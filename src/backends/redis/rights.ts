@@ -11,6 +11,10 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "acts">> = {
   set: "writes",
   unlink: "writes",
   scan: "reads",
+  /** For texts that are stored piece by piece; pieces are waited for once, when their key becomes an entry's. */
+  append: "acts",
+  persist: "writes",
+  rename: "writes",
   /** For labels, by which entries are invalidated. */
   zadd: "writes",
   zrem: "writes",

@@ -15,6 +15,8 @@ import type {
   ChannelMessage,
   ChannelStore,
   CopiedKey,
+  CommitOptions,
+  EntryWriter,
   Found,
   HeadStore,
   LabelStore,
@@ -27,6 +29,7 @@ import type {
   RangeStore,
   ReplaceStore,
   StoreCapacity,
+  StreamStore,
 } from "../backend.js";
 import { partlyDone } from "../partly-done.js";
 import { found, inSteps, writeInSteps } from "./batches.js";
@@ -37,13 +40,16 @@ import { type DatabaseClass, loadDriver, type Statement } from "./driver.js";
 import { isBusy, toStoreError } from "./errors.js";
 import { FileIdentity } from "./file-identity.js";
 import { labelledPages, removePages, writeLabels } from "./labels.js";
+import { LargeWrites } from "./large-writes.js";
 import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
-import { look, ROW_BYTES, ROWS_PER_TURN, readRange, removeText, writeRows } from "./ranges.js";
+import { ROWS_PER_TURN, ROW_BYTES, look, readRange, removeText, wholeRow, writeRows } from "./ranges.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
+import { SqliteWriter, type SqliteWriterStore } from "./streams.js";
 import { Sweeper } from "./sweeper.js";
+import { ROWS_NOTE } from "./whole-row.js";
 
 /**
  * Entries in an SQLite file that any number of processes share, in either language. The file is opened, and
@@ -62,7 +68,8 @@ export class SqliteBackend
     LabelStore,
     BatchStore,
     CapacitySource,
-    ChangeFeed
+    ChangeFeed,
+    StreamStore
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -71,6 +78,8 @@ export class SqliteBackend
   readonly #sweepInterval: number;
   readonly #waiting = new WaitingCalls();
   readonly #channel = new SqliteChannel((work) => this.#run(work));
+  readonly #large: LargeWrites | undefined;
+  readonly #writerStore: SqliteWriterStore;
   #connection: Connection | undefined;
   #file: FileIdentity | undefined;
   #sweeper: Sweeper | undefined;
@@ -86,13 +95,16 @@ export class SqliteBackend
     this.#busyTimeout = busyTimeout;
     this.#sweepInterval = sweepInterval;
     this.#driver = loadDriver();
+    const isFile = path !== IN_MEMORY;
+    this.#large = isFile ? new LargeWrites(path, busyTimeout, () => this.#open()) : undefined;
+    this.#writerStore = { run: (work) => this.#run(work), writeHead: writeCommitted, large: this.#large };
   }
 
   /** See {@link CacheBackend.get}. */
   get(refId: string): Promise<Entry | undefined> {
-    return this.#run(({ get }) => {
+    return this.#run(({ get, ranges }) => {
       const row = get.get(refId, nowInSeconds());
-      return row && decodeRow(refId, row);
+      return row && decodeRow(refId, wholeRow(ranges, refId, row));
     });
   }
 
@@ -181,7 +193,7 @@ export class SqliteBackend
         statements.transaction(() => {
           isReplaced = statements.replace.run(...columns, refId, nowInSeconds()).changes > 0;
           if (isReplaced) writeLabels(statements, refId, entry);
-          if (isReplaced) removeText(statements.ranges, refId);
+          if (isReplaced) removeText(statements.ranges, refId); // it holds what was there, perhaps in plain text
         });
         return isReplaced;
       }),
@@ -209,9 +221,9 @@ export class SqliteBackend
 
   /** See {@link BatchStore.getMany}. */
   getMany(refIds: readonly string[]): Promise<Found<Entry>[]> {
-    return this.#readMany(refIds, ({ get }, refId, now) => {
+    return this.#readMany(refIds, ({ get, ranges }, refId, now) => {
       const row = get.get(refId, now);
-      return row && decodeRow(refId, row);
+      return row && decodeRow(refId, wholeRow(ranges, refId, row));
     });
   }
 
@@ -267,13 +279,20 @@ export class SqliteBackend
     return this.#run((statements) => {
       let isNewest = false;
       statements.transaction(() => {
-        writeLabelled(statements, refId, entry);
-        isNewest = isNewestLease(statements, lease);
-        if (isNewest) writeLink(statements, refId, entry, lease.name);
-        endLease(statements, lease);
+        isNewest = writeLeased(statements, refId, entry, lease);
       });
       return isNewest;
     });
+  }
+
+  /**
+   * See {@link StreamStore.openText}. Its rows are those that parts are read from; up to 128 MiB the text goes into the
+   * column as well, where the Python implementation looks for it.
+   */
+  async openText(refId: string): Promise<EntryWriter> {
+    const writer = new SqliteWriter(this.#writerStore, refId);
+    await writer.open();
+    return writer;
   }
 
   /** See {@link CapacitySource.capacity}. */
@@ -295,6 +314,7 @@ export class SqliteBackend
   async close(): Promise<void> {
     this.#closed = true;
     this.#channel.close();
+    this.#large?.close();
     this.#disconnect();
   }
 
@@ -370,6 +390,10 @@ export class SqliteBackend
   }
 
   #connect(): Statements {
+    return this.#open().statements;
+  }
+
+  #open(): Connection {
     if (this.#closed) throw new StoreUnavailableError(`The SQLite store ${this.path} is closed.`);
     if (this.#file?.hasChanged()) this.#disconnect();
     if (this.#connection === undefined) {
@@ -377,7 +401,7 @@ export class SqliteBackend
       this.#file = this.path === IN_MEMORY ? undefined : new FileIdentity(this.path);
       this.#sweeper = new Sweeper(this.#connection.statements, this.#sweepInterval);
     }
-    return this.#connection.statements;
+    return this.#connection;
   }
 
   #disconnect(): void {
@@ -413,6 +437,28 @@ function writeLabelled(statements: Statements, refId: string, entry: Entry): voi
 function writeNamed(statements: Statements, { refId, entry, name }: NewEntry): void {
   writeLabelled(statements, refId, entry);
   if (name !== undefined) writeLink(statements, refId, entry, name);
+}
+
+/** Tells whether the lease is the newest of its name, which then leads to the entry. */
+function writeLeased(statements: Statements, refId: string, entry: Entry, lease: Lease): boolean {
+  writeLabelled(statements, refId, entry);
+  const isNewest = isNewestLease(statements, lease);
+  if (isNewest) writeLink(statements, refId, entry, lease.name);
+  endLease(statements, lease);
+  return isNewest;
+}
+
+/** Of an entry whose text is in its rows. */
+function writeCommitted(
+  statements: Statements,
+  refId: string,
+  head: EntryHead,
+  { name, lease }: CommitOptions,
+): boolean {
+  const entry = { ...head, json: ROWS_NOTE };
+  if (lease !== undefined) return writeLeased(statements, refId, entry, lease);
+  writeNamed(statements, { refId, entry, name });
+  return true;
 }
 
 /** Removes so many rows of a namespace or of all, and the names that led to them. */

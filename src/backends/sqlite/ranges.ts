@@ -1,8 +1,9 @@
 import type { EntryHead } from "../../entry/entry.js";
-import { decodeHeadRow, type EntryHeadRow } from "../../entry/wire.js";
+import { decodeHeadRow, type EntryHeadRow, type EntryRow } from "../../entry/wire.js";
 import type { ByteRange } from "../../outline/text.js";
 import type { Look } from "../backend.js";
 import type { Database, Statement } from "./driver.js";
+import { ROWS_NOTE } from "./whole-row.js";
 
 /** A larger text is not read at a look: some 20 µs. */
 const LOOK_BYTES = 64 * 1024;
@@ -35,9 +36,11 @@ export interface RangeStatements {
 export function prepareRanges(database: Database, head: string, live: string): RangeStatements {
   return {
     look: database.prepare(`
-      SELECT CASE WHEN octet_length(value_json) <= ? THEN value_json END AS value_json, ${head},
-        (SELECT outline FROM refcache_outlines WHERE refcache_outlines.key = cache_entries.key) AS outline
-      FROM cache_entries WHERE key = ? AND ${live}`),
+      SELECT ${head},
+        (SELECT CASE WHEN octet_length(value_json) <= ? THEN value_json END
+          FROM cache_entries AS whole WHERE whole.rowid = heads.rowid) AS value_json,
+        (SELECT outline FROM refcache_outlines WHERE refcache_outlines.key = heads.key) AS outline
+      FROM cache_entries AS heads INDEXED BY refcache_heads WHERE key = ? AND ${live}`),
     setText: database.prepare("INSERT OR REPLACE INTO refcache_texts (key, n, bytes) VALUES (?, ?, ?)"),
     getText: database.prepare(
       "SELECT bytes FROM refcache_texts WHERE key = ? AND n BETWEEN ? AND ? ORDER BY n",
@@ -57,7 +60,7 @@ export function look({ look }: RangeStatements, refId: string, now: number): Loo
   const head: EntryHead = decodeHeadRow(refId, row);
   return {
     head,
-    ...(typeof row.value_json === "string" ? { json: row.value_json } : {}),
+    ...(typeof row.value_json === "string" && row.value_json !== ROWS_NOTE ? { json: row.value_json } : {}),
     ...(row.outline === null ? {} : { outline: row.outline }),
     textAt: 0,
   };
@@ -76,6 +79,14 @@ export function readRange({ getText }: RangeStatements, refId: string, { from, t
 export function removeText({ removeTexts, removeOutline }: RangeStatements, refId: string): void {
   removeTexts.run(refId);
   removeOutline.run(refId);
+}
+
+/** A row as if its text were in it, also where that is in rows of its own. */
+export function wholeRow({ getText }: RangeStatements, refId: string, row: EntryRow): EntryRow {
+  if (row.value_json !== ROWS_NOTE) return row;
+  const rows = getText.all(refId, 0, Number.MAX_SAFE_INTEGER);
+  if (rows.length === 0) return row;
+  return { ...row, value_json: Buffer.concat(rows.map(({ bytes }) => bytes)).toString() };
 }
 
 /** Writes some rows of a text. */

@@ -13,6 +13,9 @@ const SCHEMA = [
   )`,
   "CREATE INDEX IF NOT EXISTS idx_namespace ON cache_entries(namespace)",
   "CREATE INDEX IF NOT EXISTS idx_expires_at ON cache_entries(expires_at)",
+  // A head lies behind its value, and is read through all of it; from here it is read by itself.
+  `CREATE INDEX IF NOT EXISTS refcache_heads
+    ON cache_entries(key, expires_at, namespace, policy_json, created_at, metadata_json)`,
   `CREATE TABLE IF NOT EXISTS refcache_links (
     name TEXT PRIMARY KEY,
     ref_id TEXT NOT NULL,
@@ -27,6 +30,12 @@ const SCHEMA = [
     PRIMARY KEY (key, n)
   )`,
   "CREATE TABLE IF NOT EXISTS refcache_outlines (key TEXT PRIMARY KEY, outline BLOB NOT NULL)",
+  // Texts that are no entries yet, by the reference they will have.
+  `CREATE TABLE IF NOT EXISTS refcache_writing (
+    key TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    touched_at REAL NOT NULL
+  )`,
   // Whoever deletes an entry, in whichever language, takes with it what lies beside it.
   `CREATE TRIGGER IF NOT EXISTS refcache_entry_gone AFTER DELETE ON cache_entries BEGIN
     DELETE FROM refcache_outlines WHERE key = OLD.key;

@@ -2,6 +2,7 @@ import type { EntryHeadRow, EntryRow } from "../../entry/wire.js";
 import type { Database, Statement } from "./driver.js";
 import { type LabelStatements, prepareLabelStatements } from "./labels.js";
 import { prepareRanges, type RangeStatements } from "./ranges.js";
+import { prepareWriting, type WritingStatements } from "./streams.js";
 
 /** What a listing reads of every row; pages follow each other by `rowid`. */
 export interface ListedRow {
@@ -46,6 +47,7 @@ export interface Statements {
   /** refId */
   readonly delete: Statement<{ readonly expires_at: number | null }>;
   readonly ranges: RangeStatements;
+  readonly writing: WritingStatements;
   readonly everywhere: ScopedStatements;
   readonly inNamespace: ScopedStatements;
   /** name, now */
@@ -101,8 +103,12 @@ export function prepareStatements(database: Database): Statements {
     transaction: (work) => atOnce.immediate(work),
     erasing: (work) => eraseDuring(database, work),
     get: database.prepare(`SELECT value_json, ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
-    head: database.prepare(`SELECT ${HEAD} FROM cache_entries WHERE key = ? AND ${LIVE}`),
-    exists: database.prepare(`SELECT 1 FROM cache_entries WHERE key = ? AND ${LIVE}`),
+    head: database.prepare(
+      `SELECT ${HEAD} FROM cache_entries INDEXED BY refcache_heads WHERE key = ? AND ${LIVE}`,
+    ),
+    exists: database.prepare(
+      `SELECT 1 FROM cache_entries INDEXED BY refcache_heads WHERE key = ? AND ${LIVE}`,
+    ),
     // An upsert and not a REPLACE: the row keeps its rowid, so a listing meets it once.
     set: database.prepare(`
       INSERT INTO cache_entries (key, value_json, ${HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -115,6 +121,7 @@ export function prepareStatements(database: Database): Statements {
       WHERE key = ? AND ${LIVE}`),
     delete: database.prepare("DELETE FROM cache_entries WHERE key = ? RETURNING expires_at"),
     ranges: prepareRanges(database, HEAD, LIVE),
+    writing: prepareWriting(database),
     everywhere: prepareScoped(database, "TRUE"),
     inNamespace: prepareScoped(database, "namespace = @namespace"),
     getLink: database.prepare(`SELECT ref_id FROM refcache_links WHERE name = ? AND ${LIVE}`),
@@ -160,10 +167,15 @@ function eraseDuring<T>(database: Database, work: () => T): T {
 }
 
 function prepareScoped(database: Database, scope: string): ScopedStatements {
-  const page = `FROM cache_entries WHERE ${scope} AND rowid > @after ORDER BY rowid LIMIT ${PAGE_ROWS}`;
+  // Only what stands before the value is read of the row itself, whose end may be a hundred megabytes behind.
+  const page = `FROM cache_entries AS listed
+    CROSS JOIN cache_entries AS heads INDEXED BY refcache_heads ON heads.key = listed.key
+    WHERE ${scope.replace("namespace =", "listed.namespace =")} AND listed.rowid > @after
+    ORDER BY listed.rowid LIMIT ${PAGE_ROWS}`;
+  const head = HEAD.replaceAll(/\w+/g, "heads.$&");
   return {
-    keys: database.prepare(`SELECT rowid, key, expires_at ${page}`),
-    heads: database.prepare(`SELECT rowid, key, ${HEAD} ${page}`),
+    keys: database.prepare(`SELECT listed.rowid, listed.key, heads.expires_at ${page}`),
+    heads: database.prepare(`SELECT listed.rowid, listed.key, ${head} ${page}`),
     remove: database.prepare(`${removing("cache_entries", scope)} RETURNING key, ${LINK} AS link`),
   };
 }

@@ -11,8 +11,16 @@ export class Sweeper {
   #stopped = false;
 
   /** @param interval milliseconds between two rounds. */
-  constructor({ removeExpired, removeExpiredLinks, removeOldLeases, labels }: Statements, interval: number) {
-    this.#statements = [removeExpired, removeExpiredLinks, removeOldLeases, labels.removeExpired];
+  constructor(
+    { removeExpired, removeExpiredLinks, removeOldLeases, labels, writing }: Statements,
+    interval: number,
+  ) {
+    const { disownSilent, removeRows, removeDisowned } = writing;
+    const unfinished = [disownSilent, removeRows, removeDisowned];
+    this.#statements = [
+      ...[removeExpired, removeExpiredLinks, removeOldLeases, labels.removeExpired],
+      ...unfinished,
+    ];
     this.#timer = setInterval(() => void this.#sweep(), interval).unref();
     void this.#sweep();
   }
