@@ -6,7 +6,7 @@ import { redisBusDriver, redisDriver } from "bentocache/drivers/redis";
 import { createCache } from "cache-manager";
 import type { CacheBackend } from "mcp-refcache";
 import { type RedisServer, startRedis } from "../tests/helpers/redis-server.js";
-import { RedisBackend, RefCache, SYSTEM } from "./built.js";
+import { RedisBackend, RefCache, SYSTEM, TieredBackend } from "./built.js";
 import { atOnce, type Contest, inTurn } from "./measure.js";
 import { type Row, rowsOfSize, type Size, SMALL_SIZES } from "./values.js";
 
@@ -41,13 +41,9 @@ export async function* redisHitContests(): AsyncGenerator<Contest, void> {
   }
 }
 
-/**
- * Hits in this process, in front of Redis, against another cache with two tiers.
- * @param tiered puts copies in front of a store.
- */
-export async function* localHitContests(
-  tiered: (l2: CacheBackend) => CacheBackend,
-): AsyncGenerator<Contest, void> {
+/** Hits in this process, in front of Redis, against another cache with two tiers. */
+export async function* localHitContests(): AsyncGenerator<Contest, void> {
+  const tiered = (l2: CacheBackend) => new TieredBackend({ l2 });
   for (const size of SMALL_SIZES) {
     yield* among([(server, value) => oursIn(server, value, tiered)], [bentoTiers], size, {
       what: (name) => `L1 hit before Redis, ${name}`,

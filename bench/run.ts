@@ -1,17 +1,17 @@
 import { availableParallelism } from "node:os";
 import { accessContests } from "./access.js";
 import { hitContests, rowContests } from "./cached.js";
-import { redisHitContests } from "./caches.js";
+import { localHitContests, redisHitContests } from "./caches.js";
 import { compressionContests } from "./compression.js";
 import { coordinationContests } from "./coordination.js";
 import { fastmcpContests } from "./fastmcp.js";
 import { footprintContests } from "./footprint.js";
 import { invalidationContests } from "./invalidation.js";
-import { measure, type Effort } from "./measure.js";
-import { pageContests } from "./pages.js";
 import { largeContests, largeProcesses } from "./large.js";
+import { type Effort, measure } from "./measure.js";
+import { pageContests } from "./pages.js";
 import { storeContests } from "./stores.js";
-import { heading, line } from "./table.js";
+import { heading, headingOf, line, lineOf } from "./table.js";
 import { telemetryContests } from "./telemetry.js";
 
 const isShort = process.argv.includes("--short");
@@ -31,6 +31,7 @@ for (const contests of [
   pageContests,
   telemetryContests,
   redisHitContests,
+  localHitContests,
   footprintContests,
   largeContests,
   coordinationContests,
@@ -44,7 +45,6 @@ for (const contests of [
 }
 if (only === "" || "stream".includes(only) || "held up".includes(only)) {
   console.log("");
-  printRow(["What", "Figures", "Bounds"]);
-  printRow(["---", "---", "---"]);
-  for await (const cells of largeProcesses(isShort)) printRow(cells);
+  console.log(headingOf(["What", "Figures", "Bounds"]));
+  for await (const cells of largeProcesses(isShort)) console.log(lineOf(cells));
 }

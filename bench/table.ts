@@ -4,7 +4,12 @@ const HEADINGS = ["What", "Value", "Against", "Ours", "Ceiling", "Ratio", "Middl
 
 /** The first lines of the table. */
 export function heading(): string {
-  return `${lineOf(HEADINGS)}\n${lineOf(HEADINGS.map(() => "---"))}`;
+  return headingOf(HEADINGS);
+}
+
+/** The first lines of a table with these columns. */
+export function headingOf(columns: readonly string[]): string {
+  return `${lineOf(columns)}\n${lineOf(columns.map(() => "---"))}`;
 }
 
 /** A row of the table, in Markdown. */
@@ -23,7 +28,8 @@ export function line(row: Row, figures: Figures): string {
   ]);
 }
 
-function lineOf(cells: readonly string[]): string {
+/** One line of a table. */
+export function lineOf(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 

@@ -145,13 +145,12 @@ export class EntryStore {
     }
   }
 
-  /** Writes to the store what comes in pieces, where it can and what goes in may be seen. */
+  /** Writes to the store what comes in pieces, where it can. */
   #opener(): (() => Promise<WrittenText>) | undefined {
     const { backend } = this;
+    if (!hasStreams(backend) || !hasLinks(backend)) return undefined;
     const refId = mintReference(this.#options.name);
-    const sealer = this.protection.sealer(refId);
-    if (sealer === undefined || !hasStreams(backend) || !hasLinks(backend)) return undefined;
-    return () => WrittenText.open(refId, backend, sealer);
+    return () => WrittenText.open(refId, backend, this.protection.sealer(refId));
   }
 
   #settled(options: EntryOptions): SettledOptions {
@@ -186,7 +185,7 @@ export class EntryStore {
   ): Promise<RefId> {
     const { refId } = written;
     const sealed = written.seal(name === undefined ? head : withLink(head, name));
-    const options = { outline: outline && this.#large.outlineToKeep(sealed, outline) };
+    const options = { outline: outline && this.#large.outlineToKeep(refId, sealed, written.mapped(outline)) };
     if (name === undefined || lease === undefined) await written.commit(sealed, { ...options, name });
     else await lease.saveBy((held) => written.commit(sealed, { ...options, lease: held }));
     this.telemetry.stored(refId, sealed);

@@ -49,8 +49,8 @@ export class LargeEntries {
   }
 
   /** What is to be kept beside an entry whose text is not at hand; `undefined` where nothing is. */
-  outlineToKeep(sealed: EntryHead, outline: Outline): Uint8Array | undefined {
-    return hasRanges(this.#backend) ? writeOutline(outline, identityOf(sealed)) : undefined;
+  outlineToKeep(refId: RefId, sealed: EntryHead, outline: Outline): Uint8Array | undefined {
+    return hasRanges(this.#backend) ? this.#outlines.writeMapped(refId, sealed, outline) : undefined;
   }
 
   /** A large entry of which head and outline were seen; `undefined` where it must be read whole. */

@@ -171,6 +171,21 @@ function decryptEntry(refId: string, stored: Entry, keyring: Keyring | undefined
 /** What is noted for the store concerns nobody above it. */
 function withoutNote(stored: Entry): Entry {
   if (stored.metadata.atRest === undefined) return stored;
-  const { atRest: _, ...metadata }: EntryMetadata = stored.metadata;
-  return { ...stored, metadata };
+  const { json, namespace, policy, createdAt, expiresAt, metadata } = stored;
+  return { json, namespace, policy, createdAt, expiresAt, metadata: metadataWithoutNote(metadata) };
+}
+
+/** Member by member, as each entry that is read comes through here: a spread takes ten times as long. */
+function metadataWithoutNote(stored: EntryMetadata): EntryMetadata {
+  const { toolName, totalItems, totalSize, strictJson, tags, link, other } = stored;
+  const metadata: { -readonly [M in keyof EntryMetadata]: EntryMetadata[M] } = {
+    toolName,
+    totalItems,
+    totalSize,
+  };
+  if (strictJson !== undefined) metadata.strictJson = strictJson;
+  if (tags !== undefined) metadata.tags = tags;
+  if (link !== undefined) metadata.link = link;
+  if (other !== undefined) metadata.other = other;
+  return metadata;
 }

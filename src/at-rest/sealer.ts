@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { EntryHead } from "../entry/entry.js";
+import type { BlockMap } from "../outline/outline.js";
 import { wholeMs } from "./canonical.js";
 import { headChecksum } from "./checksum.js";
 
@@ -11,6 +12,8 @@ export interface Sealer {
   end(): Uint8Array[];
   /** The head as the store gets it, once the end is reached. */
   seal(head: EntryHead): EntryHead;
+  /** Where the blocks lie of a text that is written in blocks, once the end is reached. */
+  map(): BlockMap | undefined;
 }
 
 /** Leaves the text as it is, and notes the checksum that {@link Protection.seal} would note. */
@@ -30,6 +33,8 @@ export class PlainSealer implements Sealer {
   end(): Uint8Array[] {
     return [];
   }
+
+  map(): undefined {}
 
   seal(head: EntryHead): EntryHead {
     const { createdAt, expiresAt } = head;

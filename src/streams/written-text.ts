@@ -1,7 +1,10 @@
 import type { Sealer } from "../at-rest/sealer.js";
 import type { CommitOptions, EntryWriter, StreamStore } from "../backends/backend.js";
 import type { EntryHead } from "../entry/entry.js";
+import type { Outline } from "../outline/outline.js";
 import type { RefId } from "../reference.js";
+
+const NOTHING = new Uint8Array();
 
 /** What the store threw while a stream was written: no failure of whoever gave the stream. */
 export class WritingFailure {
@@ -44,6 +47,12 @@ export class WrittenText {
     return this.#sealer.seal(head);
   }
 
+  /** The outline with what it takes to find its parts in the store. */
+  mapped(outline: Outline): Outline {
+    const blocks = this.#sealer.map();
+    return blocks === undefined ? outline : { ...outline, blocks };
+  }
+
   /** Makes it an entry. What was written is gone where that fails. @throws {StoreError} */
   async commit(sealed: EntryHead, options: CommitOptions): Promise<boolean> {
     try {
@@ -59,9 +68,11 @@ export class WrittenText {
     return this.#writer.abort();
   }
 
+  /** In one step; of nothing as well, which tells the store that the writer lives. */
   async #writeAll(pieces: readonly Uint8Array[]): Promise<void> {
+    const [only = NOTHING, ...others] = pieces;
     try {
-      for (const piece of pieces) await this.#writer.write(piece);
+      await this.#writer.write(others.length === 0 ? only : Buffer.concat(pieces));
     } catch (error) {
       throw new WritingFailure(error);
     }

@@ -335,7 +335,7 @@ describe.each(Object.keys(STORES))("streams on %s", (name) => {
     else expect(rest).toBeInstanceOf(StreamInterruptedError);
   });
 
-  test("encrypted, it is gathered, and no store sees it", async () => {
+  test("encrypted, it is seen by no store", async () => {
     const backend = STORES[name]?.() as CacheBackend;
     const encryption = { keys: { k: Buffer.alloc(32, 1) }, current: "k" };
     const cache = open({ backend, encryption });

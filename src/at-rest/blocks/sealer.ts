@@ -5,12 +5,13 @@ import { canonicalHead, wholeMs } from "../canonical.js";
 import { headChecksum } from "../checksum.js";
 import type { Codec } from "../codecs.js";
 import type { Keyring } from "../keyring.js";
+import type { Sealer } from "../sealer.js";
 import { BlockCipher, newSalt } from "./cipher.js";
 import { BLOCK_BYTES, type BlockForm, NO_CODEC } from "./form.js";
 import { BlockWriter } from "./writer.js";
 
 /** Seals the text of one entry while it is written: in blocks, compressed, or encrypted, or both. */
-export class BlockSealer {
+export class BlockSealer implements Sealer {
   readonly #refId: string;
   readonly #form: BlockForm;
   readonly #cipher: BlockCipher | undefined;

@@ -14,8 +14,8 @@ import type {
   ChannelListener,
   ChannelMessage,
   ChannelStore,
-  CopiedKey,
   CommitOptions,
+  CopiedKey,
   EntryWriter,
   Found,
   HeadStore,
@@ -45,7 +45,7 @@ import { acquireLease, endLease, isNewestLease, renewLease } from "./leases.js";
 import { type Connection, openConnection } from "./open.js";
 import { checkOptions, IN_MEMORY, type SqliteBackendOptions } from "./options.js";
 import { readPage, removeInBatches, WaitingCalls } from "./pace.js";
-import { ROWS_PER_TURN, ROW_BYTES, look, readRange, removeText, wholeRow, writeRows } from "./ranges.js";
+import { look, ROW_BYTES, ROWS_PER_TURN, readRange, removeText, wholeRow, writeRows } from "./ranges.js";
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { SqliteWriter, type SqliteWriterStore } from "./streams.js";
 import { Sweeper } from "./sweeper.js";
