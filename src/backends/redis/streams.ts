@@ -16,6 +16,9 @@ const WRITING_MS = 600_000;
 /** The most that Redis keeps under one key, as it is set by default. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
+/** Now and then the server moves all that is there to make room, which counts as sending a tenth of it. */
+const MOVING_SHARE = 10;
+
 /** What the writer of an entry needs to know of its store. */
 export interface RedisWriterOptions {
   readonly refId: string;
@@ -83,7 +86,8 @@ export class RedisWriter implements EntryWriter {
       throw new StoreFullError("The value is larger than the 512 MiB that Redis keeps under one key.");
     const append: Command = ["append", this.#key, bytes];
     const renew: Command = ["pexpire", this.#key, WRITING_MS];
-    const [length] = await this.#connection.inOrder([append, renew], bytes.length);
+    const allowed = bytes.length + this.#length / MOVING_SHARE;
+    const [length] = await this.#connection.inOrder([append, renew], allowed);
     if (length !== this.#length)
       throw new StoreUnavailableError(
         "The Redis store has dropped what was written of a value, as after ten minutes without a piece. Store it again.",
