@@ -13,12 +13,14 @@ import {
   hasLinks,
   hasRanges,
   hasReplace,
+  hasStreams,
   type LabelStore,
   type LeaseStore,
   type LinkStore,
   type RangeStore,
   type ReplaceStore,
 } from "../backend.js";
+import { streams } from "./streams.js";
 import type { Tiers } from "./tiers.js";
 
 /**
@@ -38,7 +40,7 @@ export function capabilitiesOf(tiers: Tiers): object {
     ...(hasLeases(store) ? leases(tiers, store) : {}),
     ...(hasChannel(store) ? channel(tiers, store) : {}),
     ...(hasCapacity(store) ? capacity(tiers, store) : {}),
-    // Streams of values have their place here: what is written is dropped from the copies, what is read is not copied.
+    ...(hasStreams(store) ? streams(tiers, store) : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type BackendHealth,
   type CacheBackend,
+  type CopiedKey,
   hasChanges,
   type MayRemove,
   type NewEntry,
@@ -129,6 +130,17 @@ export class Tiers {
       return true;
     } finally {
       this.copies.drop(key);
+    }
+  }
+
+  /** Writes to the store what is not copied, under some keys. */
+  async change<T>(keys: readonly CopiedKey[], call: () => Promise<T>): Promise<T> {
+    this.#watch();
+    for (const key of keys) this.copies.drop(key);
+    try {
+      return await this.guard.ask(call);
+    } finally {
+      for (const key of keys) this.copies.drop(key);
     }
   }
 

@@ -246,3 +246,20 @@ test("copies that made room are told, until one no longer listens", async () => 
   expect(evicted).toEqual([{ refId: A, namespace: "public", bytes: 1 }]);
   expect(await tiers.get(A)).toEqual(one);
 });
+
+test("what is written in pieces is in the store, and the name leads to it at once", async () => {
+  const { tiers } = await overSqlite();
+  await tiers.setLinked(A, one, "name");
+  expect(await tiers.getLink("name")).toBe(A);
+  const { json: _, ...head } = two;
+  const writer = await tiers.openText(B);
+  for (const piece of ["[1", ",2]"]) await writer.write(Buffer.from(piece));
+  expect(await tiers.get(B)).toBeUndefined();
+  expect(await writer.commit(head, { name: "name" })).toBe(true);
+  expect(await tiers.getLink("name")).toBe(B);
+  expect((await tiers.get(B))?.json).toBe("[1,2]");
+  const abandoned = await tiers.openText(C);
+  await abandoned.write(Buffer.from("1"));
+  await abandoned.abort();
+  expect(await tiers.get(C)).toBeUndefined();
+});
