@@ -4,7 +4,7 @@ import { watchForStrays } from "../helpers/strays.js";
 import { ADDRESS_FAULTS } from "./address-faults.js";
 import { closeServer, endOf, prepareOperations } from "./operations.js";
 import { backendsAt, type RedisScene, redisScene, USER } from "./redis-rig.js";
-import { checkTime } from "./run-fault.js";
+import { checkTime, named } from "./run-fault.js";
 
 describeRedisServer("what is wrong about the address of Redis", () => {
   let scene: RedisScene;
@@ -14,7 +14,7 @@ describeRedisServer("what is wrong about the address of Redis", () => {
   afterAll(() => scene.close());
   watchForStrays();
 
-  test.each(ADDRESS_FAULTS)("$name", async ({ options, outcomes }) => {
+  test.each(named(ADDRESS_FAULTS))("%s", async (_, { options, outcomes }) => {
     const { observer, rig, deadline } = scene;
     const server = backendsAt({ host: "127.0.0.1", port: rig.redis.port, ...USER, ...options });
     onTestFinished(() => closeServer(server));

@@ -3,7 +3,7 @@ import { describeRedisServer } from "../helpers/describe-redis.js";
 import { watchForStrays } from "../helpers/strays.js";
 import { CONNECTION_FAULTS } from "./connection-faults.js";
 import { type RedisScene, redisScene } from "./redis-rig.js";
-import { runFault } from "./run-fault.js";
+import { named, runFault } from "./run-fault.js";
 
 describeRedisServer("what goes wrong between a server of ours and Redis", () => {
   let scene: RedisScene;
@@ -13,7 +13,7 @@ describeRedisServer("what goes wrong between a server of ours and Redis", () => 
   afterAll(() => scene.close());
   watchForStrays();
 
-  test.each(CONNECTION_FAULTS)("$name", async (fault) => {
+  test.each(named(CONNECTION_FAULTS))("%s", async (_, fault) => {
     await runFault(fault, scene);
   });
 });

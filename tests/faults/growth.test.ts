@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type MadePreview, type PreviewSubject, remember } from "../../src/recent-previews.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
+import { reference } from "../helpers/entries.js";
 import { openResources, usedHeap } from "../helpers/heap.js";
 import { watchForStrays } from "../helpers/strays.js";
 import { CONNECTION_FAULTS } from "./connection-faults.js";
@@ -38,6 +40,15 @@ function moreThan(before: Readonly<Record<string, number>>): string[] {
     .map(([kind, count]) => `${count} ${kind}`);
 }
 
+/** Previews that were made last are kept, up to a bound: it is to be reached before memory is measured. */
+function fillPreviews(): void {
+  const preview = { preview: null } as unknown as MadePreview["preview"];
+  for (let n = 0; n < 1000; n++) {
+    const json = Buffer.alloc(16 * 1024, "x").toString("latin1");
+    remember(reference(n), { json } as PreviewSubject, { preview, original: 1 });
+  }
+}
+
 describeRedisServer("what faults leave behind in the process", () => {
   let scene: RedisScene;
   beforeAll(async () => {
@@ -52,6 +63,7 @@ describeRedisServer("what faults leave behind in the process", () => {
 
   test("neither memory nor sockets nor timers", async () => {
     expect(FAULTS).toHaveLength(KINDS.length);
+    fillPreviews();
     await everyFault();
     const before = await usedHeap();
     const resources = openResources();

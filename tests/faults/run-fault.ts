@@ -33,6 +33,11 @@ export interface FaultCase<Rig> {
   readonly length?: number;
 }
 
+/** Faults with the names of their tests, which a template would cut short. */
+export function named<F extends { readonly name: string }>(faults: readonly F[]): (readonly [string, F])[] {
+  return faults.map((fault) => [fault.name, fault]);
+}
+
 /** A store that can fail, a server that is to bear it, and another that sees what is in the store. */
 export interface Scene<Rig> {
   readonly rig: Rig;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, test } from "vitest";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { watchForStrays } from "../helpers/strays.js";
 import { type RedisScene, redisScene } from "./redis-rig.js";
-import { runFault } from "./run-fault.js";
+import { named, runFault } from "./run-fault.js";
 import { SERVER_FAULTS } from "./server-faults.js";
 
 describeRedisServer("what becomes of Redis itself", () => {
@@ -13,7 +13,7 @@ describeRedisServer("what becomes of Redis itself", () => {
   afterAll(() => scene.close());
   watchForStrays();
 
-  test.each(SERVER_FAULTS)("$name", async (fault) => {
+  test.each(named(SERVER_FAULTS))("%s", async (_, fault) => {
     await runFault(fault, scene);
   });
 });

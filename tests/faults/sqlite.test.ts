@@ -1,13 +1,13 @@
 import { onTestFinished, test } from "vitest";
 import { canMount } from "../helpers/mounts.js";
 import { watchForStrays } from "../helpers/strays.js";
-import { runFault } from "./run-fault.js";
+import { named, runFault } from "./run-fault.js";
 import { DISK_FULL, SQLITE_FAULTS } from "./sqlite-faults.js";
 import { sqliteScene } from "./sqlite-rig.js";
 
 watchForStrays();
 
-test.each(SQLITE_FAULTS)("$name", async (fault) => {
+test.each(named(SQLITE_FAULTS))("%s", async (_, fault) => {
   const scene = sqliteScene();
   onTestFinished(() => scene.close());
   await runFault(fault, scene);
