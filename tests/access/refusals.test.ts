@@ -10,6 +10,7 @@ import {
   runAs,
 } from "../../src/index.js";
 import { keyName } from "../../src/memo.js";
+import { LARGE_BYTES } from "../../src/outline/outline.js";
 import { asServer } from "../helpers/actors.js";
 import { all, entry, expiredEntry, reference } from "../helpers/entries.js";
 import { errorOf } from "../helpers/errors.js";
@@ -168,7 +169,7 @@ describe("denied, missing, expired, foreign and malformed look the same", () => 
     const unreadable = async (refId: string): Promise<never> => {
       throw new EntryUnreadableError(refId, "policy is not an object");
     };
-    Object.assign(backend, { get: unreadable, head: unreadable });
+    Object.assign(backend, { get: unreadable, head: unreadable, look: unreadable });
     const broken = new RefCache({ name: "test", backend });
     const refId = references[0] ?? "";
     for (const method of ["get", "resolve"] as const) {
@@ -217,7 +218,8 @@ describe("a denied value", () => {
   test("that took a permitted one's place meanwhile is not told", async () => {
     const backend = new MemoryBackend();
     const cache = new RefCache({ name: "test", backend });
-    await backend.set(reference(1), entry({ value: 1 }));
+    const large = "x".repeat(LARGE_BYTES); // of which the head is seen first
+    await backend.set(reference(1), entry({ value: large }));
     const { get } = backend;
     backend.get = async (refId) => {
       await backend.set(refId, entry({ value: CANARY, policy: { agentPermissions: 0 } }));
@@ -228,7 +230,7 @@ describe("a denied value", () => {
       await backend.set(refId, entry({ value: CANARY, policy: DEFAULT_POLICY, namespace: "user:alice" }));
       return get.call(backend, refId);
     };
-    await backend.set(reference(1), entry({ value: 1, policy: DEFAULT_POLICY }));
+    await backend.set(reference(1), entry({ value: large, policy: DEFAULT_POLICY }));
     expect(looks(await errorOf(() => cache.get(reference(1), { actor })))).toMatchObject(EXPECTED);
   });
 });
