@@ -58,6 +58,7 @@ export class ServerConnection implements Connection {
     error: (error: unknown) => this.#onError(error),
   };
   #handshake: NodeJS.Timeout | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(client: RedisClient, options: ConnectionOptions) {
@@ -128,10 +129,14 @@ export class ServerConnection implements Connection {
   ): Promise<T> {
     const left = this.isUsable() ? budget : await this.connected(budget);
     const { stream } = this.#client;
+    const sent = send(this.#client);
+    this.#underWay.add(sent);
     try {
-      return await withDeadline(send(this.#client), left + sendingTime(bytes), () => stream?.bytesRead ?? 0);
+      return await withDeadline(sent, left + sendingTime(bytes), () => stream?.bytesRead ?? 0);
     } catch (error) {
       throw this.#explain(error, stream, isWriting);
+    } finally {
+      this.#underWay.delete(sent);
     }
   }
 
@@ -245,12 +250,18 @@ export class ServerConnection implements Connection {
     stream.destroy();
   }
 
+  /** What is to be sent with the next write would come too late behind it. */
+  async #quit(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    await this.#client.quit();
+  }
+
   async #shutDown(wasUsable: boolean): Promise<void> {
     // Only after this turn does `#closing` hold, which makes every later call fail.
     await null;
     const { owned, commandTimeout } = this.#options;
     this.#readiness.stop(closedError());
-    if (owned && wasUsable) await withDeadline(this.#client.quit(), commandTimeout).catch(() => {});
+    if (owned && wasUsable) await withDeadline(this.#quit(), commandTimeout).catch(() => {});
     clearTimeout(this.#handshake);
     if (owned) this.#client.disconnect();
     for (const [event, listener] of Object.entries(this.#listeners)) this.#client.off(event, listener);
