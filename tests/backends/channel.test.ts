@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -77,6 +78,18 @@ describe("servers on one SQLite file", () => {
     })();
     await expect.poll(() => ear.heard).toEqual([said("first"), said("kept")]);
     expect(ear.lost).toBe(1);
+  });
+
+  test("are told when another file has taken the place of theirs, though as much was said in it", async () => {
+    const [one, two_, path] = two();
+    const ear = listen(two_);
+    await one.publish(said("first"));
+    await expect.poll(() => ear.heard).toEqual([said("first")]);
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+    await one.publish(said("of the new file"));
+    await expect.poll(() => ear.lost).toBe(1);
+    await one.publish(said("second"));
+    await expect.poll(() => ear.heard).toEqual([said("first"), said("second")]);
   });
 
   test("keep messages for a minute, the newest one for its number", async () => {

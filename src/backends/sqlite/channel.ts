@@ -24,6 +24,8 @@ export class SqliteChannel {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #version: unknown;
+  /** Those of the connection on which it was last looked: another one may be to another file. */
+  #statements: Statements | undefined;
   /** Number of the last message that was heard; `undefined` until it is known where to begin. */
   #last: number | undefined;
   /** Whether listening begins later than it was asked for. */
@@ -57,6 +59,7 @@ export class SqliteChannel {
   #start(): void {
     this.#last = undefined;
     this.#version = undefined;
+    this.#statements = undefined;
     this.#timer = setInterval(() => this.#lookOnce(), LOOK_INTERVAL_MS).unref();
     this.#lookOnce();
     this.#isLate = this.#last === undefined; // the file is locked, or cannot be opened now
@@ -88,18 +91,21 @@ export class SqliteChannel {
     }
   }
 
-  #newRows({ dataVersion, lastMessage, messagesAfter }: Statements): { id: number; text: string }[] {
+  #newRows(statements: Statements): { id: number; text: string }[] {
+    const { dataVersion, lastMessage, messagesAfter } = statements;
+    const isAnother = this.#statements !== undefined && this.#statements !== statements;
     const version = dataVersion.get()?.data_version;
-    if (version === this.#version) return [];
+    if (version === this.#version && !isAnother) return [];
     const newest = lastMessage.get()?.id ?? 0;
     this.#last ??= newest;
-    if (newest < this.#last) this.#restart(newest);
+    if (isAnother || newest < this.#last) this.#restart(newest);
+    this.#statements = statements;
     const rows = messagesAfter.all(this.#last, BATCH);
     if (rows.length < BATCH) this.#version = version;
     return rows;
   }
 
-  /** The file is another one than it was. */
+  /** The file is another one than it was, or may be: its numbers say nothing of what was heard in the former. */
   #restart(newest: number): void {
     this.#last = newest;
     this.#listeners.tellLost();
