@@ -33,10 +33,13 @@ const KINDS = [
 ];
 const FAULTS = [...CONNECTION_FAULTS, ...SERVER_FAULTS].filter(({ name }) => KINDS.includes(name));
 
+/** Sockets of one connection by way of the proxy, which may be coming about at any time. */
+const SPARE = 3;
+
 /** Kinds of which more are open than there were. */
 function moreThan(before: Readonly<Record<string, number>>): string[] {
   return Object.entries(openResources())
-    .filter(([kind, count]) => count > (before[kind] ?? 0))
+    .filter(([kind, count]) => count > (before[kind] ?? 0) + SPARE)
     .map(([kind, count]) => `${count} ${kind}`);
 }
 

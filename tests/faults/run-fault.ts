@@ -27,6 +27,8 @@ export interface FaultCase<Rig> {
   readonly writes: readonly [Outcome, ...Outcome[]];
   /** Whether the store forgets, or has others write into it: then what was acknowledged may be gone. */
   readonly loses?: boolean;
+  /** Whether a server may use the former store for a moment after, and nobody hears what it says there. */
+  readonly leavesFormer?: boolean;
   /** Whether only the cache bears it, by the checksums that a backend knows nothing of. */
   readonly cacheAlone?: boolean;
   /** Numbers in each list that is written. */
@@ -90,7 +92,7 @@ export async function meetFault<Rig>(fault: FaultCase<Rig>, scene: Scene<Rig>): 
   const encounter = await meet(fault, scene.rig, early, late, saying);
   expect(await recovery(server), "the time to work again").toBeLessThan(1000 + ROOM_MS);
   await recovery(observer);
-  await hearing.end(HEARING_MS + ROOM_MS);
+  await hearing.end(HEARING_MS + ROOM_MS, fault.leavesFormer);
   return encounter;
 }
 

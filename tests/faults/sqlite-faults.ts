@@ -26,6 +26,7 @@ export const SQLITE_FAULTS: readonly FaultCase<SqliteRig>[] = [
     reads: ["value", "miss"],
     writes: ["value"],
     loses: true,
+    leavesFormer: true,
   },
   {
     name: "The folder is deleted",
@@ -34,6 +35,7 @@ export const SQLITE_FAULTS: readonly FaultCase<SqliteRig>[] = [
     reads: ["value", "miss"],
     writes: ["value"],
     loses: true,
+    leavesFormer: true,
   },
   {
     name: "The file is replaced by a backup",
@@ -48,6 +50,7 @@ export const SQLITE_FAULTS: readonly FaultCase<SqliteRig>[] = [
     reads: ["value", "miss"],
     writes: ["value"],
     loses: true,
+    leavesFormer: true,
   },
   {
     name: "The file is cut short",
@@ -59,6 +62,7 @@ export const SQLITE_FAULTS: readonly FaultCase<SqliteRig>[] = [
     reads: ["store_unusable", "value", "miss"],
     writes: ["store_unusable", "value"],
     loses: true,
+    leavesFormer: true,
   },
   {
     name: "Pages of the file are damaged",
@@ -71,6 +75,7 @@ export const SQLITE_FAULTS: readonly FaultCase<SqliteRig>[] = [
     reads: ["store_unusable", "value", "miss"],
     writes: ["store_unusable", "value"],
     loses: true,
+    leavesFormer: true,
   },
 ];
 
