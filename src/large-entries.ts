@@ -40,7 +40,7 @@ export class LargeEntries {
   }
 
   /** An entry at hand, of whose text the outline is known. */
-  known(entry: Entry, outline: Outline | undefined, text: Buffer): Entry {
+  known(entry: Entry, outline: Outline | undefined, text: Uint8Array): Entry {
     if (outline !== undefined && entry.json.length >= LARGE_BYTES) {
       const value = new LargeValue(outline, new HeldText(text), entry.metadata.strictJson);
       this.#values.set(entry, Promise.resolve(value));

@@ -35,9 +35,9 @@ export class Key {
     return { iv: iv.toString("base64"), tag: cipher.getAuthTag().toString("base64"), data };
   }
 
-  /** Makes a key for one purpose, of which others with the same salt and purpose make the same one. */
-  derive(salt: Uint8Array, purpose: string): KeyObject {
-    return createSecretKey(Buffer.from(hkdfSync("sha256", this.#secret, salt, purpose, KEY_BYTES)));
+  /** Makes the 32 bytes of a key for one purpose; others with the same salt and purpose make the same ones. */
+  derive(salt: Uint8Array, purpose: string): Uint8Array {
+    return new Uint8Array(hkdfSync("sha256", this.#secret, salt, purpose, KEY_BYTES));
   }
 
   /** The text, or `undefined` when it was encrypted with another key, or anything was changed. */

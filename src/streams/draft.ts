@@ -1,5 +1,6 @@
 import type { Entry, EntryHead } from "../entry/entry.js";
 import type { Outline } from "../outline/outline.js";
+import { asBuffer } from "../outline/utf8.js";
 import type { Received } from "./receive.js";
 import { WrittenText } from "./written-text.js";
 
@@ -23,6 +24,6 @@ export function itemsIn(outline: Outline | undefined): number | null {
 }
 
 /** The text of some bytes; in one step where they are known to be ASCII. */
-export function textOfAll(bytes: Buffer, outline: Outline | undefined): string {
-  return bytes.toString(outline?.characters === bytes.length ? "latin1" : "utf8");
+export function textOfAll(bytes: Uint8Array, outline: Outline | undefined): string {
+  return asBuffer(bytes).toString(outline?.characters === bytes.length ? "latin1" : "utf8");
 }

@@ -23,7 +23,7 @@ export interface Received {
   /** `undefined` of a number, `true`, `false` and `null`. */
   readonly outline: Outline | undefined;
   /** The JSON text: at hand, or written to the store. */
-  readonly text: Buffer | WrittenText;
+  readonly text: Uint8Array | WrittenText;
 }
 
 /** How to receive a stream. */

@@ -2,6 +2,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   type KeyObject,
   randomBytes,
   timingSafeEqual,
@@ -41,8 +42,8 @@ export class BlockCipher {
 
   private constructor(key: Key, salt: string, purpose: string) {
     const bits = Buffer.from(salt, "base64");
-    this.#key = key.derive(bits, purpose);
-    this.#sealKey = key.derive(bits, `${purpose} seal`);
+    this.#key = createSecretKey(key.derive(bits, purpose));
+    this.#sealKey = createSecretKey(key.derive(bits, `${purpose} seal`));
   }
 
   /** Encrypts a block. To be called once for each number. */
