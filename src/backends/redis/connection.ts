@@ -1,6 +1,6 @@
 import { StoreError } from "../../errors.js";
 import { partlyDone } from "../partly-done.js";
-import type { RedisClient, RedisStream } from "./client.js";
+import { type RedisClient, type RedisStream, sendTogether } from "./client.js";
 import type { Command, Connection } from "./commands.js";
 import { DeadlineError, sendingTime, withDeadline } from "./deadline.js";
 import { closedError, isNonsense, replyCode, toStoreError } from "./errors.js";
@@ -129,6 +129,7 @@ export class ServerConnection implements Connection {
   ): Promise<T> {
     const left = this.isUsable() ? budget : await this.connected(budget);
     const { stream } = this.#client;
+    if (this.#options.owned) sendTogether(this.#client, this.#underWay.size > 0);
     const sent = send(this.#client);
     this.#underWay.add(sent);
     try {
