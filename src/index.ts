@@ -46,6 +46,7 @@ export {
   type EvictionSource,
   type FallbackStore,
   type Found,
+  type FoundTask,
   type HeadStore,
   type HealthSource,
   hasBatches,
@@ -62,6 +63,7 @@ export {
   hasRanges,
   hasReplace,
   hasStreams,
+  hasTasks,
   type LabelStore,
   type Lease,
   type LeaseStore,
@@ -73,6 +75,7 @@ export {
   type ReplaceStore,
   type StoreCapacity,
   type StreamStore,
+  type TaskStore,
 } from "./backends/backend.js";
 export { MemoryBackend, type MemoryBackendOptions } from "./backends/memory/backend.js";
 export { TieredBackend } from "./backends/tiered/backend.js";

@@ -142,6 +142,46 @@ export interface LeaseStore {
   setLeased(refId: string, entry: Entry, lease: Lease): Promise<boolean>;
 }
 
+/** A record of a task as it is found in a store. */
+export interface FoundTask {
+  /** What is known of the task. Its `json` is the caller's business; its `expiresAt` is never `null`. */
+  readonly record: Entry;
+  /** 1 at first, and one more at each change. */
+  readonly revision: number;
+  /** Milliseconds until the lease of the server that runs it ends, by the store's clock; 0 when it has, or was given up. */
+  readonly leaseLeft: number;
+}
+
+/**
+ * Capability: records of tasks, which are calls that take longer than their callers wait. Not entries: they are neither
+ * listed nor cleared by namespace, and go when they expire, or everything is cleared. References of records are those
+ * that the tasks' results will have. Names are those of links.
+ */
+export interface TaskStore {
+  /**
+   * Stores the first record of a task, and points a name at the task; `false` where there is a record already. It is
+   * unfinished, and so abandoned when its lease of so many milliseconds ends without having been renewed.
+   */
+  addTask(
+    refId: string,
+    record: Entry,
+    options: { readonly lease: number; readonly name?: string },
+  ): Promise<boolean>;
+  /** A live record; in one round trip. Throws `EntryUnreadableError` for a malformed one. */
+  readTask(refId: string): Promise<FoundTask | undefined>;
+  /**
+   * Stores another record in the place of the one of this revision; `false`, and nothing is changed, where there is none
+   * of it. The lease lasts so many milliseconds from now; 0 says that the task is finished; without, it stays as it is.
+   */
+  changeTask(refId: string, record: Entry, revision: number, lease?: number): Promise<boolean>;
+  /** Makes the lease last so many milliseconds from now; `false` where there is no unfinished task of this revision. */
+  renewTask(refId: string, revision: number, lease: number): Promise<boolean>;
+  /** The task that a name was pointed at last, finished or not, as long as its record lives. */
+  taskOf(name: string): Promise<string | undefined>;
+  /** Some unfinished tasks whose leases have ended. May name one that has been taken up meanwhile. */
+  abandonedTasks(limit: number): Promise<readonly string[]>;
+}
+
 /** Tells of an entry that is about to be removed with others whether it is to go. */
 export type MayRemove = (refId: string, head: EntryHead) => boolean | Promise<boolean>;
 
@@ -378,4 +418,9 @@ export function hasFallback<B extends CacheBackend>(backend: B): backend is B & 
 /** Tells whether a backend stores texts that come in pieces. */
 export function hasStreams<B extends CacheBackend>(backend: B): backend is B & StreamStore {
   return "openText" in backend;
+}
+
+/** Tells whether a backend keeps records of tasks. */
+export function hasTasks<B extends CacheBackend>(backend: B): backend is B & TaskStore {
+  return "addTask" in backend && "readTask" in backend && "changeTask" in backend;
 }
