@@ -218,6 +218,81 @@ export class DecryptionError extends RefCacheError {
   }
 }
 
+/** Thrown when a server has no room for another task, shuts down, or cannot follow the one that an equal call runs as. */
+export class TaskRefusedError extends RefCacheError {
+  readonly code = "task_refused";
+
+  /** @param reason a whole sentence. */
+  constructor(reason: string) {
+    super(`${reason} Call again later.`);
+  }
+}
+
+/** Thrown when a reference is used whose task has not been completed: there is no value yet, or there will be none. */
+export class TaskNotCompleteError extends RefCacheError {
+  readonly code = "task_not_complete";
+
+  /** @param isOver whether the task has failed or was cancelled. */
+  constructor(isOver: boolean) {
+    super(
+      isOver
+        ? "The task of this reference has failed or was cancelled, so there is no value. Call its tool again to get a new one."
+        : "The task of this reference still runs, so there is no value yet. Poll it with get_cached_result until it is complete.",
+    );
+  }
+}
+
+/** Thrown to who waits for a task that another server runs, when that task fails; the message is the task's. */
+export class TaskFailedError extends RefCacheError {
+  readonly code = "task_failed";
+  /** The code of the task's own error, such as `tool_error`. */
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** The reason of a signal, and thrown to who waits, when a task was cancelled. */
+export class TaskCancelledError extends RefCacheError {
+  readonly code = "task_cancelled";
+
+  constructor() {
+    super("The task was cancelled. Call the tool again to start anew.");
+  }
+}
+
+/** The reason of a signal, and thrown to who waits, when a task has taken longer than it may. */
+export class TaskTooOldError extends RefCacheError {
+  readonly code = "task_too_old";
+
+  constructor() {
+    super("The task took longer than it may on this server, and was given up.");
+  }
+}
+
+/** The reason of a signal, and thrown to who waits, when the server that runs a task shuts down or dies. */
+export class TaskInterruptedError extends RefCacheError {
+  readonly code = "interrupted";
+
+  constructor() {
+    super("The server that ran the task went away before its end. What it had done by then is unknown.");
+  }
+}
+
+/** Thrown when a process is to perform a task of a tool that it does not have. */
+export class TaskUnknownError extends RefCacheError {
+  readonly code = "task_unknown";
+
+  /** @param toolName as its server named it. */
+  constructor(toolName: string) {
+    super(
+      `This process has no tool ${toolName} in the version that the task was made with. Register the same tools as the server does.`,
+    );
+  }
+}
+
 /** What a {@link StoreError} is made with, beside its message. */
 export interface StoreErrorOptions extends ErrorOptions {
   /** See {@link StoreError.outcomeUnknown}. Default `false`. */

@@ -17,16 +17,18 @@ export interface Watch {
   end(): void;
 }
 
-/** Wakes those who wait for leases of other servers, by one subscription for all of them. */
+/** Wakes those who wait for news from other servers, of one topic, by one subscription for all of them. */
 export class Wakeups {
   readonly #channel: ChannelStore | undefined;
+  readonly #topic: string;
   readonly #sleepers = new Map<string, Set<Sleeper>>();
   #unsubscribe: (() => void) | undefined;
   #lingering: NodeJS.Timeout | undefined;
 
   /** @param channel without one, everybody just waits for the time they have set. */
-  constructor(channel: ChannelStore | undefined) {
+  constructor(channel: ChannelStore | undefined, topic = LEASE_ENDED) {
     this.#channel = channel;
+    this.#topic = topic;
   }
 
   /** Watches a name from now on. */
@@ -56,7 +58,7 @@ export class Wakeups {
   }
 
   #hear({ topic, names }: ChannelMessage): void {
-    if (topic === LEASE_ENDED) this.#wake(names);
+    if (topic === this.#topic) this.#wake(names);
   }
 
   #wake(names: Iterable<string>): void {

@@ -92,3 +92,9 @@ export function isOver({ status }: Pick<TaskState, "status">): boolean {
 
 /** The topic under which servers tell that tasks have changed; the names are their references. */
 export const TASK_CHANGED = "task_changed";
+
+/** The topic under which somebody tells that tasks are to end. */
+export const TASK_CANCELLED = "task_cancelled";
+
+/** How often a task may be begun, as a server that it ends may not be the last one. */
+export const MOST_RUNS = 3;

@@ -1,0 +1,86 @@
+import type { ChannelStore } from "../backends/backend.js";
+import { Wakeups } from "../coordination/wakeups.js";
+import { StoreError } from "../errors.js";
+import type { RefId } from "../reference.js";
+import type { KnownTask, TaskRecords } from "./records.js";
+import { isOver, TASK_CHANGED, type TaskProgress } from "./task.js";
+
+/** How to wait for a task of another process. */
+export interface RemoteWait {
+  /** Milliseconds; as long as it takes where there is none. */
+  readonly wait?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: TaskProgress) => void) | undefined;
+}
+
+/** The longest pause before a waiter looks by itself, as events may be lost; the first is short. */
+const LONGEST_PAUSE_MS = 1000;
+const FIRST_PAUSE_MS = 50;
+/** How long a store may be away while somebody waits who has set no time. */
+const LONGEST_OUTAGE_MS = 60_000;
+
+/** Waits for tasks that other processes run: woken by their news, and looking from time to time. */
+export class RemoteTasks {
+  readonly #records: TaskRecords;
+  readonly #wakeups: Wakeups;
+  readonly #heed: (known: KnownTask) => Promise<KnownTask>;
+
+  /** @param heed is given each record that is read, and does what is to be done about abandoned ones. */
+  constructor(
+    records: TaskRecords,
+    channel: ChannelStore | undefined,
+    heed: (known: KnownTask) => Promise<KnownTask>,
+  ) {
+    this.#records = records;
+    this.#wakeups = new Wakeups(channel, TASK_CHANGED);
+    this.#heed = heed;
+  }
+
+  /** What the record says now; one round trip. */
+  async read(refId: RefId): Promise<KnownTask | undefined> {
+    const known = await this.#records.read(refId);
+    return known && this.#heed(known);
+  }
+
+  /**
+   * Waits until a task is over, or the time is; gives what is known of it then. `undefined` where there is no record.
+   * @throws the signal's reason; {StoreError}
+   */
+  async wait(refId: RefId, { wait, signal, onProgress }: RemoteWait): Promise<KnownTask | undefined> {
+    const due = wait === undefined ? Number.POSITIVE_INFINITY : performance.now() + wait;
+    const watch = this.#wakeups.watch(refId);
+    let told = 0;
+    try {
+      for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+        const known = await this.#readThrough(refId, due, signal);
+        if (known === undefined || isOver(known.state)) return known;
+        const { progress, updatedAt } = known.state;
+        if (progress !== undefined && updatedAt > told) onProgress?.(progress);
+        told = updatedAt;
+        const left = due - performance.now();
+        if (left <= 0) return known;
+        await watch.next(Math.min(left, pause * (0.5 + Math.random())), signal);
+      }
+    } finally {
+      watch.end();
+    }
+  }
+
+  close(): void {
+    this.#wakeups.close();
+  }
+
+  /** A store that is away for a moment does not end the wait. */
+  async #readThrough(refId: RefId, due: number, signal: AbortSignal | undefined): Promise<KnownTask | undefined> {
+    const patience = Math.min(due, performance.now() + LONGEST_OUTAGE_MS);
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        return await this.read(refId);
+      } catch (error) {
+        if (!(error instanceof StoreError) || performance.now() >= patience) throw error;
+        await new Promise((resolve) => setTimeout(resolve, LONGEST_PAUSE_MS / 4));
+      }
+    }
+  }
+}

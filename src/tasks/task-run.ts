@@ -1,0 +1,254 @@
+import type { Guarded } from "../access/checker.js";
+import type { Usage } from "../access/usage.js";
+import { TaskCancelledError, TaskInterruptedError, TaskTooOldError } from "../errors.js";
+import type { RefId } from "../reference.js";
+import { LazyAbort } from "./abort.js";
+import { ProgressMeter } from "./progress.js";
+import type { TaskFacts } from "./records.js";
+import { RetryLater } from "./retry-later.js";
+import type {
+  TaskContext,
+  TaskFailure,
+  TaskFormat,
+  TaskOrder,
+  TaskProgress,
+  TaskState,
+  TaskStatus,
+} from "./task.js";
+
+/** What is the same for all tasks of a function. */
+export interface TaskTraits {
+  /** Milliseconds. */
+  readonly maxAge: number;
+  readonly format: TaskFormat;
+  readonly isIdempotent: boolean;
+  /** Attempts after the first. */
+  readonly retries: number;
+}
+
+/** A call that may become a task. */
+export interface TaskCall {
+  readonly toolName: string;
+  /** By what equal calls find it; `undefined` where none can. */
+  readonly name: string | undefined;
+  readonly usage: Usage;
+  readonly starter: string;
+  readonly traits: TaskTraits;
+  readonly expectedSchema: unknown;
+  /** Who may know of it now: what was used so far counts. */
+  guarded(): Guarded;
+  /** What it takes to run it elsewhere; `undefined` where it cannot be. */
+  order(): TaskOrder | undefined;
+  /** What is told of an error to those who may know it. */
+  failureOf(error: unknown): TaskFailure;
+  /** A new reference. */
+  mint(): RefId;
+}
+
+/** What is known of the record of a task that this server takes over. */
+export type TakenOver = Pick<TaskState, "startedAt" | "deadline" | "retryCount" | "runs" | "order">;
+
+/** Who waits for a run hears of its progress. */
+export type ProgressListener = (progress: TaskProgress) => void;
+
+/**
+ * One execution of a call, from its beginning to its end, however many wait for it. It costs next to nothing as long as
+ * nobody asks for its reference, signal or progress.
+ */
+export class TaskRun<T = unknown> {
+  readonly abort = new LazyAbort();
+  readonly call: TaskCall;
+  readonly outcome: Promise<T>;
+  /** The task in whose place this run has nothing to do but to wait: another server, or worker, runs it. */
+  following: RefId | undefined;
+  /** Whether its function is to run, or runs, in this process. */
+  isHere = false;
+  /** Whether its result is being stored: it will be there in a moment. */
+  isSaving = false;
+  /** Callers that wait for it now. */
+  waiting = 0;
+  retryCount: number;
+  readonly takenOver: TakenOver | undefined;
+  readonly #startedAt: number;
+  readonly #giveUp: (reason: Error) => void;
+  #isSettled = false;
+  #isPutBack = false;
+  #begunAt = 0;
+  #status: TaskStatus = "pending";
+  #refId: RefId | undefined;
+  #meter: ProgressMeter | undefined;
+  #note: string | undefined;
+  #error: TaskFailure | undefined;
+  #listeners: Set<ProgressListener> | undefined;
+  #onChange: () => void = () => {};
+
+  /** Begins at once. */
+  constructor(call: TaskCall, work: (run: TaskRun<T>) => Promise<T>, refId?: RefId, takenOver?: TakenOver) {
+    this.call = call;
+    this.#refId = refId;
+    this.takenOver = takenOver;
+    this.#startedAt = takenOver?.startedAt ?? Date.now();
+    this.retryCount = takenOver?.retryCount ?? 0;
+    let giveUp: (reason: Error) => void = () => {};
+    this.outcome = new Promise<T>((resolve, reject) => {
+      giveUp = reject;
+      work(this).then(resolve, reject);
+    });
+    this.#giveUp = giveUp;
+    const settle = () => {
+      this.#isSettled = true;
+    };
+    this.outcome.then(settle, settle); // also: nobody may be left to hear of a failure
+  }
+
+  get status(): TaskStatus {
+    return this.#status;
+  }
+
+  /** Whether the outcome is known. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** The reference that the result will have, made when it is first asked for. */
+  get refId(): RefId {
+    this.#refId ??= this.call.mint();
+    return this.#refId;
+  }
+
+  /** The reference, if anybody has asked for it. */
+  get knownRefId(): RefId | undefined {
+    return this.#refId;
+  }
+
+  /** When it is given up, in Unix milliseconds. */
+  get deadline(): number {
+    return this.takenOver?.deadline ?? this.#startedAt + this.call.traits.maxAge;
+  }
+
+  /** What the function gets. */
+  get context(): TaskContext {
+    return { progress: (progress) => this.#report(progress), signal: this.abort.signal };
+  }
+
+  /** What was told last of how far it is. */
+  get progress(): TaskProgress | undefined {
+    return this.#meter?.latest;
+  }
+
+  /** Says that it runs from now on. */
+  begin(): void {
+    this.#status = "processing";
+    this.#begunAt = Date.now();
+    this.#onChange();
+  }
+
+  /** Says what it waits for, if anything. */
+  note(note: string | undefined): void {
+    this.#note = note;
+    this.#onChange();
+  }
+
+  /** Says how it has ended. */
+  end(status: "complete" | "failed" | "cancelled", error?: TaskFailure): void {
+    this.#status = status;
+    this.#error = error;
+    this.#note = undefined;
+  }
+
+  /** Says that it is to be run again, by whoever takes it. */
+  putBack(): void {
+    this.#status = "pending";
+    this.#note = undefined;
+    this.#isPutBack = true;
+  }
+
+  /** Wants it to end: it ends when its function does. */
+  cancel(): void {
+    this.abort.abort(new TaskCancelledError());
+    this.#onChange();
+  }
+
+  /** Gives it up, whatever its function does. */
+  expire(): void {
+    this.#giveUpBy(new TaskTooOldError());
+  }
+
+  /** As {@link TaskRun.expire}, as the server ends or the task is another's. */
+  interrupt(): void {
+    this.#giveUpBy(new TaskInterruptedError());
+  }
+
+  /** Gives it up, as its server ends, in favour of another where that may run it again. */
+  handOver(): void {
+    const order = this.takenOver?.order ?? this.call.order();
+    if (!this.call.traits.isIdempotent || order === undefined) return this.interrupt();
+    this.abort.abort(new TaskInterruptedError());
+    this.#giveUp(new RetryLater(0));
+  }
+
+  /** Calls a listener at each change of the state. One at a time. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** Calls a listener with each progress that is told, until the function that it returns is called. */
+  listen(listener: ProgressListener): () => void {
+    this.#listeners ??= new Set();
+    const listeners = this.#listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Tells those who wait how far it is. */
+  tell(progress: TaskProgress): void {
+    for (const listener of this.#listeners ?? []) listener(progress);
+  }
+
+  /** All that is known of it. */
+  facts(owner: string | null): TaskFacts {
+    const { call } = this;
+    return { guarded: call.guarded(), toolName: call.toolName || null, state: this.#state(owner) };
+  }
+
+  #state(owner: string | null): TaskState {
+    const { call, takenOver } = this;
+    const { traits } = call;
+    const isFailed = this.#status === "failed";
+    const isNobodys = owner === null || this.#isPutBack;
+    return {
+      status: this.#status,
+      startedAt: this.#startedAt,
+      updatedAt: Date.now(),
+      deadline: this.deadline,
+      progress: this.#meter?.latest,
+      eta: this.#status === "processing" ? this.#meter?.eta : undefined,
+      note: this.#note,
+      error: this.#error,
+      retryCount: this.retryCount,
+      canRetry: isFailed || this.retryCount < traits.retries,
+      isCancelling: this.abort.reason instanceof TaskCancelledError,
+      starter: call.starter,
+      owner: isNobodys ? null : owner,
+      runs: (takenOver?.runs ?? 0) + (isNobodys ? 0 : 1),
+      isIdempotent: traits.isIdempotent,
+      expectedSchema: call.expectedSchema,
+      format: traits.format,
+      order: takenOver?.order ?? call.order(),
+    };
+  }
+
+  #giveUpBy(reason: Error): void {
+    this.abort.abort(reason);
+    this.#giveUp(this.abort.reason instanceof TaskCancelledError ? this.abort.reason : reason);
+  }
+
+  #report(progress: TaskProgress): void {
+    if (this.abort.reason !== undefined || this.#status !== "processing") return;
+    const now = Date.now();
+    this.#meter ??= new ProgressMeter(this.#begunAt);
+    if (!this.#meter.report(progress, now)) return;
+    this.#onChange();
+    const { latest } = this.#meter;
+    if (latest !== undefined) this.tell(latest);
+  }
+}
