@@ -19,6 +19,8 @@ const LONGEST_MESSAGE = 500;
 /** The rate is that of about the last quarter of the time so far, and of so many milliseconds at least. */
 const SHORTEST_MEMORY = 10_000;
 const REMEMBERED = 1 / 4;
+/** The last time that a `Date` can hold. */
+const LAST_DATE = 8_640_000_000_000_000;
 
 /** How much was done at a time. */
 interface Point {
@@ -75,7 +77,7 @@ export class ProgressMeter {
     if (current >= total) return this.#reportedAt;
     const { done, time } = this.#paceUntil(this.#last);
     const eta = Math.round(this.#last.time + ((total - current) * time) / done);
-    return Number.isFinite(eta) ? eta : undefined; // nothing is done, or no time has passed
+    return eta <= LAST_DATE ? eta : undefined; // not a number while nothing is done, or no time has passed
   }
 
   #next({ current, total, message }: TaskProgress): TaskProgress {

@@ -14,7 +14,7 @@ export interface TransientErrorOptions extends ErrorOptions {
 /** Thrown by a tool when it failed for a reason that may pass: a busy service, a lost connection. */
 export class TransientError extends Error {
   /** Milliseconds before which another attempt is of no use, where that is known. */
-  readonly retryAfter?: number | undefined;
+  declare readonly retryAfter?: number;
 
   static {
     Object.defineProperties(TransientError.prototype, {
@@ -25,7 +25,7 @@ export class TransientError extends Error {
 
   constructor(message?: string, options: TransientErrorOptions = {}) {
     super(message, options);
-    this.retryAfter = options.retryAfter;
+    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
   }
 }
 
@@ -106,8 +106,8 @@ export class RetryPlan {
 
   /** All who failed together were told the same time: the random part comes on top of it. */
   #earliest(error: unknown): number {
-    const asked = isTransientError(error) ? Number(error.retryAfter) : 0;
-    return asked > 0 ? Math.min(asked, this.#maxDelay * MOST_PATIENCE) : 0;
+    const asked: unknown = isTransientError(error) ? error.retryAfter : undefined;
+    return typeof asked === "number" && asked > 0 ? Math.min(asked, this.#maxDelay * MOST_PATIENCE) : 0;
   }
 
   #mayPass(error: unknown): boolean {

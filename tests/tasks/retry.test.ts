@@ -64,7 +64,7 @@ test("waits as long as the error says, within reason, and a random part beyond",
   expect(next(5000)).toBe(5000);
   expect(next(5000, 1)).toBe(6000);
   expect(next(Number.POSITIVE_INFINITY)).toBe(20_000);
-  for (const nonsense of [Number.NaN, -5, "soon", {}, undefined]) expect(next(nonsense)).toBe(0);
+  for (const nonsense of [Number.NaN, -5, "9", Symbol("9"), {}, undefined]) expect(next(nonsense)).toBe(0);
   const foreign = Object.assign(new RangeError(), { retryAfter: 5000 }); // seconds, perhaps
   const plan = RetryPlan.of({ attempts: 1, isTransient: () => true }, () => 0);
   expect(plan.next(foreign, 0)).toBe(0);
@@ -76,7 +76,7 @@ test("a transient error is an error like others", () => {
   expect(error).toBeInstanceOf(Error);
   expect(error).toMatchObject({ name: "TransientError", message: "busy", cause, retryAfter: 10 });
   expect(String(error)).toBe("TransientError: busy");
-  expect("cause" in new TransientError("busy")).toBe(false);
+  expect(Object.keys(new TransientError("busy"))).toEqual([]);
 });
 
 test("spreads the waits evenly over their whole range", () => {
