@@ -6,6 +6,9 @@ import { checkTags } from "./entry/labels.js";
 import { Lifetime } from "./lifetime.js";
 import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits } from "./options.js";
 import { type OwnershipOptions, ownershipShape } from "./placement.js";
+import { checkTaskOptions } from "./tasks/function-options.js";
+import { type Retries, retriesShape } from "./tasks/retry.js";
+import type { TaskFormat, TaskProgress } from "./tasks/task.js";
 
 /** How one cached function differs from its namespace. */
 export interface CachedOptions extends PreviewOptions, OwnershipOptions {
@@ -41,6 +44,23 @@ export interface CachedOptions extends PreviewOptions, OwnershipOptions {
    * parameters as the function does. At most 32 of at most 128 characters. They are not encrypted in the store.
    */
   readonly tags?: readonly string[] | ((this: never, ...params: never[]) => readonly string[]) | undefined;
+  /**
+   * How long a caller waits for the function. A call that takes longer is answered with a reference at once, goes on as a
+   * task, and is polled by that reference. The function then gets a {@link TaskContext} behind its first argument.
+   * Default: as long as it takes.
+   */
+  readonly asyncTimeout?: Duration | undefined;
+  /** How failures of the function are tried again. Default: not at all. */
+  readonly retries?: Retries | undefined;
+  /**
+   * Whether the function may be run again by another server when the one that runs it dies, as nothing is done twice by
+   * it. Default `false`: such a task has failed, as `interrupted`. Needs `asyncTimeout`.
+   */
+  readonly idempotent?: boolean | undefined;
+  /** The longest a call may take before it is given up. Default: the cache's `tasks.maxAge`. Needs `asyncTimeout`. */
+  readonly maxAge?: Duration | undefined;
+  /** How much is told of a task where a poll does not say. Default `"standard"`. Needs `asyncTimeout`. */
+  readonly asyncResponseFormat?: TaskFormat | undefined;
   /** `false`: references in the arguments stay texts. A list: only in these members of the first argument. */
   readonly resolveRefs?: boolean | readonly string[] | undefined;
 }
@@ -64,6 +84,10 @@ export interface Call {
   /** Makes of the parameters what the function gets, in the course of the call, once references are resolved. */
   readonly finish?: ((params: readonly unknown[]) => readonly unknown[]) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears, while the caller waits, how far the call is; nothing is told but that there is progress to who may not know. */
+  readonly onProgress?: ((progress: TaskProgress | undefined) => void) | undefined;
+  /** The JSON Schema of the result, where the layer above knows it. */
+  readonly expectedSchema?: unknown;
 }
 
 /** The parameters a function is called with, and what their references were. */
@@ -99,6 +123,11 @@ const schema = z.strictObject({
   name: z.string().min(1).optional(),
   tags: z.unknown().optional(),
   resolveRefs: z.union([z.boolean(), z.array(z.string())]).optional(),
+  asyncTimeout: duration.optional(),
+  retries: retriesShape.optional(),
+  idempotent: z.boolean().optional(),
+  maxAge: duration.optional(),
+  asyncResponseFormat: z.enum(["minimal", "standard", "full"]).optional(),
 });
 
 /**
@@ -109,5 +138,6 @@ export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimit
   checkShape(schema, options);
   resolveCoordination(options.coordination);
   new Lifetime(options, limits);
+  checkTaskOptions(options);
   if (options.tags !== undefined && typeof options.tags !== "function") checkTags(options.tags);
 }

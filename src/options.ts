@@ -25,6 +25,12 @@ import { type Logger, stderrLogger } from "./logger.js";
 import { characters, type SizeMeasure, tokens } from "./preview/measure.js";
 import type { PreviewStrategy } from "./preview/preview.js";
 import { checkCacheName } from "./reference.js";
+import {
+  type ResolvedTaskOptions,
+  resolveTaskOptions,
+  type TaskOptions,
+  taskOptionsShape,
+} from "./tasks/options.js";
 
 /** How large values are shown. Each level (call, tool, namespace, cache) may set either and leave the other. */
 export interface PreviewOptions {
@@ -97,6 +103,8 @@ export interface RefCacheOptions extends PreviewOptions {
    * its result. `false`: each runs for itself.
    */
   readonly coordination?: CoordinationOptions | false | undefined;
+  /** Bounds on long-running calls of tools with `asyncTimeout`, and who runs them. */
+  readonly tasks?: TaskOptions | undefined;
   /** Keys under which values are encrypted in the store. Default: none; values are stored as they are. */
   readonly encryption?: EncryptionOptions | undefined;
   /**
@@ -140,6 +148,7 @@ export interface ResolvedOptions {
   readonly compression: Compression | undefined;
   /** `undefined` where calls are not coordinated. */
   readonly coordination: Coordination | undefined;
+  readonly tasks: ResolvedTaskOptions;
 }
 
 const DEFAULT_LIMITS: Limits = {
@@ -232,6 +241,7 @@ const schema = z.strictObject({
   encryption: encryptionShape.optional(),
   compression: compressionShape.optional(),
   coordination: coordinationShape.optional(),
+  tasks: taskOptionsShape.optional(),
 });
 
 /**
@@ -258,6 +268,7 @@ export function resolveOptions(options: RefCacheOptions): ResolvedOptions {
     keyring: options.encryption && makeKeyring(options.encryption),
     compression: resolveCompression(options.compression),
     coordination: resolveCoordination(options.coordination),
+    tasks: resolveTaskOptions(options.tasks),
   };
 }
 

@@ -13,6 +13,12 @@ const CACHE_NAME = /^[a-zA-Z][a-zA-Z0-9_-]*$/;
 /** 128 bits: without authentication a reference is a bearer secret, so it must not be guessable. */
 const randomHex = customAlphabet("0123456789abcdef", 32);
 
+/**
+ * Tasks have longer references, so that reading any other costs no look at the records of tasks.
+ */
+const TASK_DIGITS = 40;
+const randomTaskHex = customAlphabet("0123456789abcdef", TASK_DIGITS);
+
 /** Tells whether a value has the form of a reference. It may still lead nowhere. */
 export function isReference(value: unknown): value is RefId {
   return typeof value === "string" && REFERENCE.test(value);
@@ -31,6 +37,16 @@ export function parseReference(text: string): { cacheName: string; id: string } 
 /** Makes a new, random reference for a cache whose name has been checked. */
 export function mintReference(cacheName: string): RefId {
   return `${cacheName}:${randomHex()}`;
+}
+
+/** Makes a new, random reference for a task, and for its result. */
+export function mintTaskReference(cacheName: string): RefId {
+  return `${cacheName}:${randomTaskHex()}`;
+}
+
+/** Tells whether a reference is that of a task, or looks like it. */
+export function isTaskReference(refId: RefId): boolean {
+  return refId.length - refId.indexOf(":") - 1 === TASK_DIGITS && isReference(refId);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Context, FastMCPSessionAuth } from "fastmcp";
 import { currentUsage } from "../access/current.js";
 import type { Usage } from "../access/usage.js";
+import { copyWith } from "../copy-with.js";
 import type { RefCache } from "../refcache.js";
 
 type AnyContext = Context<FastMCPSessionAuth>;
@@ -27,19 +28,6 @@ export function quietContext<C>(context: C, cache: RefCache, tool: string): C {
     reportProgress: steadyProgress(gate, reportProgress),
     log: log && quietLog(gate, log),
   });
-}
-
-/** A copy, prototype and getters included, in which some of the members that there are have other values. */
-function copyWith<T extends object>(original: T, values: Readonly<Record<string, unknown>>): T {
-  const copy = Object.create(Object.getPrototypeOf(original));
-  for (const name of Reflect.ownKeys(original)) {
-    const descriptor = Object.getOwnPropertyDescriptor(original, name) as PropertyDescriptor;
-    const { enumerable = false, configurable = false } = descriptor;
-    if (typeof name !== "string" || !Object.hasOwn(values, name))
-      Object.defineProperty(copy, name, descriptor);
-    else Object.defineProperty(copy, name, { value: values[name], enumerable, configurable, writable: true });
-  }
-  return copy;
 }
 
 function quietLog(gate: Gate, log: Log): Log {
