@@ -7,9 +7,8 @@ const amount = z.number().min(0);
 const time = amount.max(8_640_000_000_000_000);
 const count = z.int().min(0);
 
-const actor = z.unknown().transform((wire, context): Actor => {
+const actor = z.looseObject({}).transform(({ type, id, session_id, claims }, context): Actor => {
   try {
-    const { type, id, session_id, claims } = z.looseObject({}).parse(wire) as Record<string, unknown>;
     return checkActor({ type, id, sessionId: session_id, claims }, "actor");
   } catch {
     context.addIssue({ code: "custom" });
