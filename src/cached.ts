@@ -1,7 +1,8 @@
-import { ANONYMOUS_AGENT } from "./access/actor.js";
+import { ANONYMOUS_AGENT, SYSTEM } from "./access/actor.js";
 import { actorText } from "./access/actor-text.js";
+import type { Guarded } from "./access/checker.js";
 import type { Questions } from "./access/control.js";
-import { currentActor, currentUsage, runCall } from "./access/current.js";
+import { currentActor, currentUsage, runCall, runTask } from "./access/current.js";
 import { makePolicy, type Policy } from "./access/policy.js";
 import { Usage } from "./access/usage.js";
 import {
@@ -12,30 +13,49 @@ import {
   previewAtOnce,
   type Result,
 } from "./answer.js";
-import type { CachedOptions, Call, Prepared } from "./call.js";
+import type { CachedOptions, Call, Prepared, ServedFunction } from "./call.js";
 import { CallNames } from "./call-names.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import type { Found, SharedJob } from "./coordination/leased-runs.js";
 import { type Coordination, resolveCoordination } from "./coordination/options.js";
+import { copyWith } from "./copy-with.js";
 import { Disclosure } from "./disclosure.js";
+import { parseDuration } from "./duration.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
 import type { EntryOptions, EntryStore } from "./entry-store.js";
 import {
+  ConfigurationError,
   HiddenArgumentError,
   ReferenceUnavailableError,
   StoreError,
+  TaskCancelledError,
+  TaskFailedError,
   ValueNotStorableError,
 } from "./errors.js";
 import { Lifetime } from "./lifetime.js";
 import type { ResolvedOptions } from "./options.js";
 import { TextChangedError } from "./outline/stored-text.js";
 import type { Place, Placement } from "./placement.js";
+import { mintTaskReference, type RefId } from "./reference.js";
 import { type EntrySource, type IsHidden, resolveReferences } from "./resolution.js";
 import { SingleFlight } from "./single-flight.js";
 import { type Draft, discard } from "./streams/draft.js";
 import { type StreamParts, streamParts } from "./streams/value-stream.js";
 import { WritingFailure } from "./streams/written-text.js";
+import { argsFromWire, argsToWire } from "./tasks/args-wire.js";
+import { failureOf } from "./tasks/failure.js";
+import { traitsOf } from "./tasks/function-options.js";
+import type { KnownTask } from "./tasks/records.js";
+import { RetryPlan } from "./tasks/retry.js";
+import { RetryLater } from "./tasks/retry-later.js";
+import { retrying } from "./tasks/retrying.js";
+import type { TaskContext, TaskOrder, TaskProgress } from "./tasks/task.js";
+import type { TaskAnswer } from "./tasks/task-answer.js";
+import { TaskFlights } from "./tasks/task-flights.js";
+import { type ProgressListener, type TaskCall, TaskRun, type TaskTraits } from "./tasks/task-run.js";
+import { Deferred } from "./tasks/tasks.js";
+import { tellTask } from "./tasks/tell.js";
 
 /** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
 interface Running {
@@ -47,6 +67,16 @@ interface Running {
   readonly disclosure: Disclosure;
   /** What its result is invalidated by; known once its arguments are. */
   readonly tags: readonly string[];
+  /** Its execution, where that may become a task. */
+  readonly run?: TaskRun<Produced> | undefined;
+}
+
+/** A call whose arguments are known. */
+interface Ready {
+  readonly running: Running;
+  readonly prepared: Prepared;
+  /** The name of its result; `undefined` where it has none. */
+  readonly memo: string | undefined;
 }
 
 /** A result, and the run that made it; `undefined` where it was found. */
@@ -64,11 +94,16 @@ interface Executed extends Pick<Result, "preview"> {
  * once for equal calls, stores what it returns, and answers.
  */
 export class CachedFunction {
+  /** Milliseconds after which a call becomes a task; `undefined` where none does. */
+  readonly asyncTimeout: number | undefined;
   readonly #store: EntryStore;
   readonly #cache: ResolvedOptions;
   readonly #options: CachedOptions;
   readonly #function: (...params: never[]) => unknown;
   readonly #flights = new SingleFlight<Produced>();
+  readonly #runs = new TaskFlights<Produced>();
+  readonly #traits: TaskTraits;
+  readonly #retries: RetryPlan;
   readonly #placement: Placement;
   readonly #names: CallNames;
   readonly #lifetime: Lifetime;
@@ -89,10 +124,11 @@ export class CachedFunction {
     this.#function = fn;
     this.#placement = placement;
     this.#lifetime = new Lifetime(options, cache.limits);
-    this.#coordination =
-      options.coordination === undefined
-        ? cache.coordination
-        : resolveCoordination(options.coordination, cache.coordination);
+    this.asyncTimeout =
+      options.asyncTimeout === undefined ? undefined : parseDuration(options.asyncTimeout, "asyncTimeout");
+    this.#traits = traitsOf(options, cache.tasks.maxAge);
+    this.#retries = RetryPlan.of(options.retries);
+    this.#coordination = this.#resolveCoordination();
     this.#tags = typeof options.tags === "function" ? options.tags : checkTags(options.tags ?? []);
     this.#names = new CallNames(store, cache, { namespace: placement.template, options, fn });
   }
@@ -117,7 +153,7 @@ export class CachedFunction {
    * @throws whatever the function or `validate` throws, unless values were used that the caller may not see; and
    * {@link RefCacheError}s of the cache's own.
    */
-  async call(call: Call): Promise<Answer> {
+  async call(call: Call): Promise<Answer | TaskAnswer> {
     try {
       return await this.#answer(call);
     } catch (error) {
@@ -126,19 +162,25 @@ export class CachedFunction {
     }
   }
 
-  async #answer(call: Call): Promise<Answer> {
+  /** Lets this process run calls that were made elsewhere, or by a server that has died. */
+  serve(served: ServedFunction): void {
+    if (this.asyncTimeout === undefined) return;
+    const identity = this.#names.identityOf(served.tool ?? this.#function.name);
+    this.#store.tasks.register(identity, {
+      resume: (order, known) => this.#resume(served, order, known),
+    });
+  }
+
+  async #answer(call: Call): Promise<Answer | TaskAnswer> {
     const outer = currentUsage();
     const asker = currentActor() ?? ANONYMOUS_AGENT;
-    const usage = new Usage(outer?.caller ?? asker, outer);
-    const questions = this.#store.questionsOf(asker);
-    const place = this.#placement.of(usage.caller);
-    const told = { usage, outer, tool: this.#toolOf(call) };
-    const disclosure = new Disclosure(this.#store.questionsOf(usage.caller), told, this.#cache);
-    const running = { call, questions, usage, place, disclosure, tags: [] };
-    const watched = { tool: told.tool, namespace: place.namespace, usage };
+    const running = this.#begin(call, { caller: outer?.caller ?? asker, asker }, outer);
+    const { questions, usage, place } = running;
+    const watched = { tool: this.#toolOf(call), namespace: place.namespace, usage };
     const result = await this.#store.telemetry.call(watched, () =>
       runCall(usage, () => this.#resultOf(running), asker),
     );
+    if (result instanceof Deferred) return this.#tell(result, questions, outer);
     const { entry, refId } = result;
     if (this.#options.declassify && usage.policies.length > 0)
       questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
@@ -154,32 +196,152 @@ export class CachedFunction {
     }
   }
 
-  async #resultOf(begun: Running): Promise<Produced> {
-    const { call, disclosure } = begun;
-    const mayReadArguments = await disclosure.mayTell();
-    const { params, missing } = await this.#prepare(begun);
-    const prepared = { params: call.finish?.(params) ?? params, missing };
+  #begin(asked: Call, { caller, asker }: Pick<TaskOrder, "caller" | "asker">, outer?: Usage): Running {
+    const call = this.asyncTimeout === undefined ? asked : { ...asked, keyed: 1 }; // then comes a context
+    const usage = new Usage(caller, outer);
+    const told = { usage, outer, tool: this.#toolOf(call) };
+    const disclosure = new Disclosure(this.#store.questionsOf(caller), told, this.#cache);
+    const questions = this.#store.questionsOf(asker);
+    return { call, questions, usage, place: this.#placement.of(caller), disclosure, tags: [] };
+  }
+
+  async #tell({ task }: Deferred, questions: Questions, outer: Usage | undefined): Promise<TaskAnswer> {
+    const mayRead = await questions.permits("answer", task.guarded, task.refId);
+    if (mayRead) outer?.add(task.guarded);
+    return tellTask(task, { mayRead });
+  }
+
+  async #resultOf(begun: Running): Promise<Produced | Deferred> {
+    const until = this.asyncTimeout === undefined ? undefined : performance.now() + this.asyncTimeout;
     let running = begun;
     try {
-      running = { ...begun, tags: this.#tagsOf(call, prepared.params) };
-      const isNamed = mayReadArguments && (this.#options.key === undefined || (await disclosure.mayTell()));
-      const memo = isNamed ? this.#nameOf(running, prepared) : undefined;
+      const ready = await this.#ready(begun);
+      running = ready.running;
+      if (until !== undefined) return await this.#resultInTime(ready, until);
+      const { prepared, memo } = ready;
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
-      // A call after a clearing does not join a run from before it.
-      const flight = `${this.#generationOf(running)} ${memo}`;
-      const found = await this.#flights.run(flight, call.signal, run);
-      if (!(await this.#mayKnow(running, found))) return await this.#run(running, prepared.params);
+      const found = await this.#flights.run(this.#flightOf(running, memo), running.call.signal, run);
+      if (!(await this.#mayKnow(running, found.entry, found.by)))
+        return await this.#run(running, prepared.params);
       if (found.isStale) this.#refresh(running, prepared.params, memo, found);
       return found;
     } catch (error) {
+      if (error instanceof NotReady) throw error.cause;
       throw await this.#asSeen(error, running);
     }
   }
 
+  /** Finds out what a call is: its arguments, its tags, its name. */
+  async #ready(begun: Running): Promise<Ready> {
+    const { call, disclosure } = begun;
+    const mayReadArguments = await disclosure.mayTell();
+    const { params, missing } = await this.#prepare(begun).catch((error) => {
+      throw new NotReady(error);
+    });
+    const prepared = { params: call.finish?.(params) ?? params, missing };
+    const running = { ...begun, tags: this.#tagsOf(call, prepared.params) };
+    const isNamed = mayReadArguments && (this.#options.key === undefined || (await disclosure.mayTell()));
+    return { running, prepared, memo: isNamed ? this.#nameOf(running, prepared) : undefined };
+  }
+
+  /** A call after a clearing does not join a run from before it. */
+  #flightOf(running: Running, memo: string): string {
+    return `${this.#generationOf(running)} ${memo}`;
+  }
+
+  /** The result, where there is one in time; else what becomes of the call without its caller. */
+  async #resultInTime(ready: Ready, until: number): Promise<Produced | Deferred> {
+    const { running, prepared, memo } = ready;
+    const begin = () => this.#beginRun(ready);
+    const run = memo === undefined ? begin() : this.#runs.join(this.#flightOf(running, memo), begin);
+    const outcome = await this.#waitFor(run, running, until);
+    const found = outcome instanceof Deferred ? outcome.task.guarded : outcome.entry;
+    const by = outcome instanceof Deferred ? run.call.usage : outcome.by;
+    if (!(await this.#mayKnow(running, found, by)))
+      return this.#waitFor(this.#beginRun({ ...ready, memo: undefined }), running, until);
+    if (!(outcome instanceof Deferred) && outcome.isStale && memo !== undefined)
+      this.#refresh(running, prepared.params, memo, outcome);
+    return outcome;
+  }
+
+  #beginRun({ running, prepared, memo }: Ready): TaskRun<Produced> {
+    return new TaskRun(this.#taskCall(running, memo), (run) =>
+      this.#produce({ ...running, run }, prepared.params, memo),
+    );
+  }
+
+  #waitFor(
+    run: TaskRun<Produced>,
+    { call: { signal, onProgress }, questions }: Running,
+    until: number,
+  ): Promise<Produced | Deferred> {
+    return this.#store.tasks.wait(run, {
+      until,
+      signal,
+      onProgress: onProgress && heardBy(questions, onProgress),
+    });
+  }
+
+  /** What a run is to know of the call that it makes. */
+  #taskCall(running: Running, name: string | undefined): TaskCall {
+    const { call, usage, place, questions } = running;
+    let order: TaskOrder | null | undefined;
+    return {
+      toolName: this.#toolOf(call),
+      name,
+      usage,
+      starter: actorText(questions.actor),
+      traits: this.#traits,
+      expectedSchema: call.expectedSchema,
+      guarded: () => ({ namespace: place.namespace, policy: usage.restrict(place.policy) }),
+      order: () => {
+        if (order === undefined) order = this.#orderOf(running) ?? null;
+        return order ?? undefined;
+      },
+      failureOf: (error) =>
+        failureOf(error instanceof RunFailure || error instanceof NotReady ? error.cause : error),
+      mint: () => mintTaskReference(this.#cache.name),
+    };
+  }
+
+  /** A call for another process to make; `undefined` where none is to, or could. */
+  #orderOf({ call, usage, questions }: Running): TaskOrder | undefined {
+    const isElsewhere = this.#cache.tasks.runner !== undefined;
+    if (!isElsewhere && !this.#traits.isIdempotent) return undefined;
+    const toolName = this.#toolOf(call);
+    const tool = this.#names.identityOf(toolName);
+    const who = { caller: usage.caller, asker: questions.actor };
+    const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits);
+    if (args === undefined) return undefined;
+    return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
+  }
+
+  #resume({ self, tool, validate, context }: ServedFunction, order: TaskOrder, known: KnownTask) {
+    const call: Call = {
+      self,
+      params: [argsFromWire(order.args), context?.()],
+      keyed: 1,
+      tool: tool ?? order.toolName,
+      validate: order.isPending ? validate : undefined,
+      expectedSchema: known.state.expectedSchema,
+    };
+    const running = this.#begin(call, order);
+    const work = (run: TaskRun<Produced>) =>
+      runCall(running.usage, () => this.#resumed({ ...running, run }, known.refId), order.asker);
+    return new TaskRun(this.#taskCall(running, undefined), work, known.refId, known.state);
+  }
+
+  /** Who died may have stored the result before. */
+  async #resumed(begun: Running, refId: RefId): Promise<Produced> {
+    if (await this.#store.backend.exists(refId)) return { refId, entry: await this.#store.saved(refId) };
+    const { running, prepared, memo } = await this.#ready(begun);
+    return this.#run(running, prepared.params, memo);
+  }
+
   /** What another user's call made is not told of to those who may do nothing with it; theirs is made for them. */
-  async #mayKnow({ questions, usage }: Running, { by, entry }: Produced): Promise<boolean> {
-    return this.#options.scope !== "shared" || by === usage || questions.wouldPermit("info", entry);
+  async #mayKnow({ questions, usage }: Running, found: Guarded, by: Usage | undefined): Promise<boolean> {
+    return this.#options.scope !== "shared" || by === usage || questions.wouldPermit("info", found);
   }
 
   /**
@@ -231,14 +393,43 @@ export class CachedFunction {
   }
 
   async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced> {
-    if (memo === undefined) return this.#run(running, params);
+    if (memo === undefined) return this.#runOnce(running, params);
     const recalled = await this.#recall(memo);
     if (recalled.found !== undefined) return recalled.found;
     const { leasedRuns } = this.#store;
     const isKnown = recalled.hasFailed !== true; // a store that has just failed is not asked for a lease
     if (leasedRuns === undefined || this.#coordination === undefined || !isKnown)
-      return this.#run(running, params, memo);
+      return this.#runOnce(running, params, memo);
     return leasedRuns.once(this.#job(running, params, memo, recalled.seen), this.#coordination);
+  }
+
+  /** Runs the function, unless another process runs it as a task already, or is to. */
+  async #runOnce(
+    running: Running,
+    params: readonly unknown[],
+    memo?: string,
+    lease?: HeldLease,
+  ): Promise<Produced> {
+    const { run } = running;
+    const { runner } = this.#cache.tasks;
+    if (run === undefined) return this.#run(running, params, memo, lease);
+    if (lease !== undefined) run.abort.onAbort(() => void lease.end().catch(() => {})); // nobody is to wait for its end
+    const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
+    const other = isShared ? await this.#keep(() => this.#store.tasks.unfinished(memo)) : undefined;
+    if (other !== undefined) return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
+    if (runner === undefined) return this.#run(running, params, memo, lease);
+    if (run.call.order() === undefined) throw new ConfigurationError("tasks.runner", NOT_PORTABLE);
+    return this.#resultOfTask(await this.#store.tasks.submit(run, runner), running.usage);
+  }
+
+  /** What a task has come to that another process ran. */
+  async #resultOfTask({ refId, state, guarded }: KnownTask, by: Usage): Promise<Produced> {
+    if (state.status === "complete") return { refId, entry: await this.#store.saved(refId), by };
+    if (state.status === "cancelled") throw new TaskCancelledError();
+    const used = new Usage(by.caller);
+    used.add(guarded);
+    const { code, message } = state.error ?? failureOf(undefined);
+    throw new RunFailure(new TaskFailedError(code, message), used);
   }
 
   /** What other servers do once: it may be this one that runs. */
@@ -251,9 +442,9 @@ export class CachedFunction {
     return {
       name: memo,
       seen,
-      signal: running.call.signal,
+      signal: running.run === undefined ? running.call.signal : running.run.abort.signal,
       find: () => this.#recall(memo),
-      run: (lease) => this.#run(running, params, memo, lease),
+      run: (lease) => this.#runOnce(running, params, memo, lease),
     };
   }
 
@@ -270,14 +461,23 @@ export class CachedFunction {
     const usage = new Usage(running.usage.caller, running.usage);
     const unattended = { ...running, usage };
     const { leasedRuns, background } = this.#store;
-    const refresh = async () => {
-      const job = this.#job(unattended, params, memo, refId ?? undefined);
+    const make = async (running: Running) => {
+      const job = this.#job(running, params, memo, refId ?? undefined);
       if (leasedRuns === undefined || this.#coordination === undefined) await job.run();
       else await leasedRuns.onceIfFree(job, this.#coordination);
     };
+    const refresh = () =>
+      this.asyncTimeout === undefined ? make(unattended) : this.#inRun(unattended, memo, make);
     background.start(memo, () =>
       runCall(usage, refresh, running.questions.actor).catch((error) => this.#notRefreshed(error, running)),
     );
+  }
+
+  /** A run that nobody waits for, and nobody polls. */
+  async #inRun(running: Running, memo: string, work: (running: Running) => Promise<void>): Promise<void> {
+    await new TaskRun<void>(this.#taskCall(running, memo), (run) =>
+      work({ ...running, run: run as unknown as TaskRun<Produced> }),
+    ).outcome;
   }
 
   /** Without the message, which may quote values. */
@@ -295,13 +495,39 @@ export class CachedFunction {
     memo?: string,
     lease?: HeldLease,
   ): Promise<Produced> {
+    const { run, usage } = running;
     const generation = this.#generationOf(running);
-    const { entry, preview } = await this.#execute(running, params);
+    const { entry, preview } = await this.#executed(running, params);
     const isCurrent = () => generation === this.#generationOf(running);
-    const save = () => this.#save(entry, memo, isCurrent, lease);
-    if ("written" in entry) return { ...(await this.#saveWritten(save)), by: running.usage };
-    const refId = (await this.#keep(save)) ?? null;
-    return { refId, entry: this.#store.showable(entry), preview, by: running.usage };
+    const isTask = run !== undefined && this.#store.tasks.isKept(run);
+    const save = () => this.#save(entry, memo, isCurrent, lease, isTask ? run.refId : undefined);
+    if (run !== undefined && !isTask) run.isSaving = true;
+    const store = isTask ? () => this.#store.tasks.local.save(run, save) : save;
+    if ("written" in entry) return { ...(await this.#saveWritten(store)), by: usage };
+    const refId = isTask ? await store() : ((await this.#keep(store)) ?? null);
+    return { refId, entry: this.#store.showable(entry), preview, by: usage };
+  }
+
+  /** Executes it as often as need be, once it is its turn. */
+  async #executed(running: Running, params: readonly unknown[]): Promise<Executed> {
+    const { run, call } = running;
+    const isElsewhere = run?.takenOver?.order?.isElsewhere === true;
+    const all = () =>
+      retrying(this.#retries, () => this.#execute(running, params), {
+        get signal() {
+          return run === undefined ? call.signal : run.abort.signal;
+        },
+        done: run?.retryCount ?? 0,
+        causeOf: (thrown) => (thrown instanceof RunFailure ? thrown.cause : thrown),
+        onRetry: (count, delay) => {
+          if (run === undefined) return;
+          run.retryCount = count;
+          if (isElsewhere) throw new RetryLater(delay);
+          run.note(`Attempt ${count + 1} of ${this.#traits.retries + 1} in ${Math.ceil(delay / 1000)} s.`);
+        },
+      });
+    if (run === undefined) return all();
+    return this.#store.tasks.runHere(run, () => runTask(run.context, all));
   }
 
   /** Of a text that is in the store already, nothing is left to answer with where that fails. */
@@ -316,13 +542,14 @@ export class CachedFunction {
     memo: string | undefined,
     isCurrent: () => boolean,
     lease: HeldLease | undefined,
-  ): Promise<string> {
-    if (memo === undefined || !isCurrent()) return this.#store.save(entry);
-    const refId = await this.#store.save(entry, memo, lease);
+    given: RefId | undefined,
+  ): Promise<RefId> {
+    if (memo === undefined || !isCurrent()) return this.#store.save(entry, undefined, undefined, given);
+    const refId = await this.#store.save(entry, memo, lease, given);
     if (isCurrent()) return refId;
     await this.#store.backend.delete(refId);
     if ("written" in entry) throw new TextChangedError(); // its text is gone: it is made again
-    return this.#store.save(entry);
+    return this.#store.save(entry, undefined, undefined, given);
   }
 
   #generationOf({ call, place, tags }: Running): number {
@@ -334,12 +561,14 @@ export class CachedFunction {
   }
 
   async #execute(running: Running, params: readonly unknown[]): Promise<Executed> {
-    const { call, questions, usage, place } = running;
+    const { call, questions, usage, place, run } = running;
     try {
       this.#notePlace(running);
-      const value: unknown = await Reflect.apply(this.#function, call.self, params);
+      const given = run === undefined ? params : withContext(params, run.context);
+      const value: unknown = await Reflect.apply(this.#function, call.self, given);
       const parts = streamParts(value);
       if (parts !== undefined) return { entry: await this.#receive(running, params, value, parts) };
+      run?.abort.check();
       const entry = this.#makeEntry(running, params, value);
       const mayRead = questions.surelyPermits("answer", entry);
       const request = { ...this.#request(place), mayRead };
@@ -363,8 +592,12 @@ export class CachedFunction {
     value: unknown,
     parts: StreamParts,
   ): Promise<Draft> {
-    const received = await this.#store.receive(parts);
+    const { run } = running;
+    const received = await (run === undefined
+      ? this.#store.receive(parts)
+      : this.#store.receive(parts, run.abort.signal, () => run.refId));
     try {
+      run?.abort.check();
       return await this.#store.makeOf(received, this.#entryOptions(running, params, value));
     } catch (error) {
       await discard(received);
@@ -408,6 +641,14 @@ export class CachedFunction {
     return disclosure.errorFor(error.cause);
   }
 
+  /** Who waits for a task waits as long as it lasts. */
+  #resolveCoordination(): Coordination | undefined {
+    const { coordination: own } = this.#options;
+    const { coordination: cache } = this.#cache;
+    const resolved = own === undefined ? cache : resolveCoordination(own, cache);
+    return resolved && this.asyncTimeout !== undefined ? { ...resolved, wait: this.#traits.maxAge } : resolved;
+  }
+
   #toolOf(call: Call): string {
     return call.tool ?? this.#function.name;
   }
@@ -445,6 +686,32 @@ class RunFailure {
     readonly cause: unknown,
     readonly usage: Usage,
   ) {}
+}
+
+/** What kept a call from being made, as its caller is to be told it. */
+class NotReady {
+  constructor(readonly cause: unknown) {}
+}
+
+/** Stands for the call of another process. */
+const ELSEWHERE = new Usage(SYSTEM);
+
+const NOT_PORTABLE = "the arguments of this call are not plain data, so no other process can run it";
+
+/** The function's context with what concerns its task. */
+function withContext(params: readonly unknown[], task: TaskContext): readonly unknown[] {
+  const [first, context, ...rest] = params;
+  const isObject = typeof context === "object" && context !== null;
+  return [first, isObject ? copyWith(context, { ...task }) : task, ...rest];
+}
+
+/** Who may not see the result hears only that there is progress. */
+function heardBy(questions: Questions, hear: (progress: TaskProgress | undefined) => void): ProgressListener {
+  return (progress, guarded) => {
+    const may = questions.wouldPermit("get", guarded);
+    if (may instanceof Promise) void may.then((may) => hear(may ? progress : undefined));
+    else hear(may ? progress : undefined);
+  };
 }
 
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {

@@ -50,6 +50,13 @@ export class CallNames {
     return name;
   }
 
+  /** By what another process knows the function; empty where none can. */
+  identityOf(toolName: string): string {
+    const { namespace, options } = this.#named;
+    if (options.name !== undefined) return `${namespace} ${options.name}`;
+    return toolName === "" ? "" : `${namespace} ${toolName}#${this.#source}`;
+  }
+
   #ownKey(
     key: (this: never, ...params: never[]) => string,
     self: unknown,

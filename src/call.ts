@@ -90,6 +90,17 @@ export interface Call {
   readonly expectedSchema?: unknown;
 }
 
+/** A function as this process can run it without a caller. */
+export interface ServedFunction {
+  readonly self: unknown;
+  /** The tool's name, where it is not the function's. */
+  readonly tool?: string | undefined;
+  /** See {@link Call.validate}. */
+  readonly validate?: ((resolved: unknown) => unknown) | undefined;
+  /** Makes what it gets behind its first argument, where it expects more than a {@link TaskContext}. */
+  readonly context?: (() => object) | undefined;
+}
+
 /** The parameters a function is called with, and what their references were. */
 export interface Prepared {
   readonly params: readonly unknown[];

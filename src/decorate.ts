@@ -1,5 +1,7 @@
 import type { Answer } from "./answer.js";
 import type { CachedFunction } from "./cached.js";
+import type { TaskContext } from "./tasks/task.js";
+import type { TaskAnswer } from "./tasks/task-answer.js";
 
 /** Any function a cache may stand before. */
 type AnyFunction = (...params: never[]) => unknown;
@@ -21,6 +23,25 @@ export interface CachedDecorator {
   <Params extends unknown[], R>(
     fn: (...params: Params) => R,
   ): (...params: Params) => Promise<Answer<Awaited<R>>>;
+  /** A legacy method decorator (`experimentalDecorators`). */
+  <Method extends (...params: never[]) => Promise<unknown>>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<Method>,
+  ): TypedPropertyDescriptor<Method>;
+}
+
+/** What `cache.cached(namespace, { asyncTimeout })` gives: as {@link CachedDecorator}, of functions that get a {@link TaskContext}. */
+export interface TaskDecorator {
+  /** A standard method decorator. The method gets the context behind its first argument; `taskContext()` gives it, too. */
+  <This, Params extends unknown[], R>(
+    method: (this: This, ...params: Params) => Promise<R>,
+    context: ClassMethodDecoratorContext<This, (this: This, ...params: Params) => Promise<R>>,
+  ): (this: This, ...params: Params) => Promise<R>;
+  /** Wraps a function; what comes back takes the argument alone, or with a context of the layer above. */
+  <Args, Context, R>(
+    fn: (args: Args, context: Context & TaskContext) => R,
+  ): (args: Args, context?: Context) => Promise<Answer<Awaited<R>> | TaskAnswer>;
   /** A legacy method decorator (`experimentalDecorators`). */
   <Method extends (...params: never[]) => Promise<unknown>>(
     target: object,
@@ -112,6 +133,7 @@ function unbound(cached: CachedFunction): unknown {
 
 function wrap(cached: CachedFunction, self: unknown, owner?: string): unknown {
   const tool = owner === undefined ? {} : { tool: methodName(owner, cached) };
+  cached.serve({ self, ...tool });
   const wrapper = (...params: unknown[]) => cached.call({ self, params, ...tool });
   Object.defineProperty(wrapper, "name", { value: cached.functionName, configurable: true });
   return Object.defineProperty(wrapper, TARGET, { value: { cached, self } satisfies CachedTarget });

@@ -31,18 +31,25 @@ import type { Duration } from "./duration.js";
 import { encodeValue } from "./entry/encode.js";
 import { type Entry, type EntryHead, isExpired } from "./entry/entry.js";
 import { bears, type Label, labelsOf } from "./entry/labels.js";
-import { DecryptionError, EntryUnreadableError, ReferenceUnavailableError } from "./errors.js";
+import {
+  DecryptionError,
+  EntryUnreadableError,
+  ReferenceUnavailableError,
+  TaskNotCompleteError,
+} from "./errors.js";
 import { type Bearer, Invalidations } from "./invalidation.js";
 import { LargeEntries, type ShowableEntry } from "./large-entries.js";
 import { type NamespaceSettings, type ResolvedOptions, resolveTtl } from "./options.js";
 import { LARGE_BYTES } from "./outline/outline.js";
 import { TextChangedError } from "./outline/stored-text.js";
-import { isReference, mintReference, type RefId } from "./reference.js";
+import { isReference, isTaskReference, mintReference, type RefId } from "./reference.js";
 import type { EntrySource } from "./resolution.js";
 import { type Draft, discard, itemsIn, textOfAll, type WrittenEntry } from "./streams/draft.js";
 import { type Received, receive } from "./streams/receive.js";
 import type { StreamParts } from "./streams/value-stream.js";
 import { WrittenText } from "./streams/written-text.js";
+import { isOver } from "./tasks/task.js";
+import { Tasks } from "./tasks/tasks.js";
 import type { Telemetry } from "./telemetry/telemetry.js";
 
 /** Entries between two turns left to other work, where the backend leaves none. */
@@ -81,6 +88,7 @@ export class EntryStore {
   /** Runs equal calls of all servers once; `undefined` where no other server could know of them. */
   readonly leasedRuns: LeasedRuns | undefined;
   readonly background = new Background();
+  readonly tasks: Tasks;
   readonly #large: LargeEntries;
   readonly #access: AccessControl;
   readonly #options: ResolvedOptions;
@@ -95,6 +103,13 @@ export class EntryStore {
     this.protection = new Protection(options.keyring, options.logger, {
       compression: options.compression,
       maxBytes: options.limits.maxValueBytes,
+    });
+    this.tasks = new Tasks({
+      backend: options.backend,
+      protection: this.protection,
+      logger: options.logger,
+      options: options.tasks,
+      onEnd: (_, { state, toolName, guarded }) => telemetry.taskEnded(state.status, toolName, guarded.namespace),
     });
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
     this.#large = new LargeEntries(options.backend, this.background, this.protection.outlines);
@@ -120,11 +135,12 @@ export class EntryStore {
 
   /**
    * Takes in a value that comes piece by piece, up to where only its head is missing. To be saved, or discarded.
+   * @param mint makes the reference that it will have, where it goes to the store at once.
    * @throws what the source throws, {WritingFailure} when the store fails, and what {@link receive} throws else.
    */
-  receive(parts: StreamParts, signal?: AbortSignal): Promise<Received> {
+  receive(parts: StreamParts, signal?: AbortSignal, mint = () => this.mint()): Promise<Received> {
     const { limits } = this.#options;
-    return receive(parts, { limits, maxPause: limits.maxStreamPause, signal, open: this.#opener() });
+    return receive(parts, { limits, maxPause: limits.maxStreamPause, signal, open: this.#opener(mint) });
   }
 
   /**
@@ -146,11 +162,18 @@ export class EntryStore {
   }
 
   /** Writes to the store what comes in pieces, where it can. */
-  #opener(): (() => Promise<WrittenText>) | undefined {
+  #opener(mint: () => RefId): (() => Promise<WrittenText>) | undefined {
     const { backend } = this;
     if (!hasStreams(backend) || !hasLinks(backend)) return undefined;
-    const refId = mintReference(this.#options.name);
-    return () => WrittenText.open(refId, backend, this.protection.sealer(refId));
+    return () => {
+      const refId = mint();
+      return WrittenText.open(refId, backend, this.protection.sealer(refId));
+    };
+  }
+
+  /** A new reference of this cache. */
+  mint(): RefId {
+    return mintReference(this.#options.name);
   }
 
   #settled(options: EntryOptions): SettledOptions {
@@ -164,10 +187,11 @@ export class EntryStore {
   /**
    * Stores an entry under a new reference, and points a name at it where one is given; with a lease, unless another
    * server has taken over meanwhile.
+   * @param given the reference, where it was made before.
    */
-  async save(entry: Draft, name?: string, lease?: HeldLease): Promise<RefId> {
+  async save(entry: Draft, name?: string, lease?: HeldLease, given?: RefId): Promise<RefId> {
     if ("written" in entry) return this.#commit(entry, name, lease);
-    const { refId, noted } = this.#minted(entry, name);
+    const { refId, noted } = this.#minted(entry, name, given);
     const sealing = this.protection.seal(refId, noted);
     const sealed = sealing instanceof Promise ? await sealing : sealing;
     if (name === undefined) await this.backend.set(refId, sealed);
@@ -202,9 +226,12 @@ export class EntryStore {
     return entry;
   }
 
-  /** Waits for what runs in the background, for some seconds at most, and closes the backend. */
-  async close(): Promise<void> {
-    await this.background.close(BACKGROUND_MS);
+  /**
+   * Waits for what runs in the background, and closes the backend.
+   * @param drain milliseconds for which is waited at most.
+   */
+  async close(drain = BACKGROUND_MS): Promise<void> {
+    await Promise.all([this.tasks.close(drain), this.background.close(drain)]);
     this.leasedRuns?.close();
     await this.backend.close();
   }
@@ -231,11 +258,8 @@ export class EntryStore {
     return sealed.map(({ refId }) => refId);
   }
 
-  #minted(entry: Entry, name: string | undefined): { refId: RefId; noted: Entry } {
-    return {
-      refId: mintReference(this.#options.name),
-      noted: name === undefined ? entry : withLink(entry, name),
-    };
+  #minted(entry: Entry, name: string | undefined, refId = this.mint()): { refId: RefId; noted: Entry } {
+    return { refId, noted: name === undefined ? entry : withLink(entry, name) };
   }
 
   /** What an actor may do, in the course of one operation. */
@@ -247,12 +271,25 @@ export class EntryStore {
    * The entry of a reference, for those who may do this with it; `undefined` when it is unknown, expired, forbidden,
    * or not a reference at all. The head is asked first: what is forbidden takes no longer than what does not exist,
    * however large it is. A call that is running has then used the entry.
+   * @throws {TaskNotCompleteError} when it is the reference of a task, and has no value.
    */
   async find(refId: string, questions: Questions, operation: Operation): Promise<Entry | undefined> {
     const { backend } = this;
     const whole = questions.actor.type === "system" || !(hasHeads(backend) || hasRanges(backend));
     const found = await this.#ask(refId, questions, operation, whole ? "get" : "look");
+    if (found === undefined) await this.checkComplete(refId, questions);
     return found && this.#use(refId, found, questions, operation);
+  }
+
+  /**
+   * To be called where no entry was found: who may know of a task is told that it has no value, where it has none.
+   * @throws {TaskNotCompleteError}
+   */
+  async checkComplete(refId: RefId, questions: Questions): Promise<void> {
+    if (!isTaskReference(refId)) return;
+    const task = await this.tasks.look(refId);
+    if (task !== undefined && (await questions.wouldPermit("info", task.guarded)))
+      throw new TaskNotCompleteError(isOver(task.state));
   }
 
   /**
@@ -306,6 +343,7 @@ export class EntryStore {
       return async (refId: RefId) => {
         const entry = await take(refId);
         if (entry !== undefined) currentUsage()?.add(entry);
+        else await this.checkComplete(refId, questions);
         return entry;
       };
     };

@@ -2,7 +2,7 @@ export { type Actor, ANONYMOUS_AGENT, SYSTEM } from "./access/actor.js";
 export { encodeId } from "./access/actor-text.js";
 export type { AuditHook, AuditRecord } from "./access/audit.js";
 export type { Membership } from "./access/control.js";
-export { currentActor, runAs } from "./access/current.js";
+export { currentActor, runAs, taskContext } from "./access/current.js";
 export type { Group } from "./access/namespace.js";
 export { Permission, type Permissions } from "./access/permission.js";
 export { DEFAULT_POLICY, ownedBy, type Policy, policies } from "./access/policy.js";
@@ -83,7 +83,7 @@ export type { BreakerOptions, CopyBounds, TieredBackendOptions } from "./backend
 export type { CachedOptions, Declassify, ResultTtl } from "./call.js";
 export { type Environment, encryptionFromEnvironment } from "./config.js";
 export type { CoordinationOptions } from "./coordination/options.js";
-export type { Answered, CachedDecorator } from "./decorate.js";
+export type { Answered, CachedDecorator, TaskDecorator } from "./decorate.js";
 export type { Duration } from "./duration.js";
 export type { AtRestNote, Entry, EntryHead, EntryMetadata } from "./entry/entry.js";
 export type { Label, LabelKind } from "./entry/labels.js";
@@ -98,6 +98,7 @@ export { characters, type SizeMeasure, tokenizer, tokens } from "./preview/measu
 export type { PreviewStrategy } from "./preview/preview.js";
 export {
   type ActorOptions,
+  type CloseOptions,
   type GetOptions,
   type ListOptions,
   type NewValue,
@@ -106,6 +107,18 @@ export {
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
 export { fromJson, fromText, type TextSource, type ValueStream } from "./streams/value-stream.js";
+export { type McpTask, type McpTaskFacts, toMcpTask } from "./tasks/mcp-task.js";
+export type { TaskOptions } from "./tasks/options.js";
+export type { WireProgress } from "./tasks/progress.js";
+export {
+  type Retries,
+  type RetryOptions,
+  TransientError,
+  type TransientErrorOptions,
+} from "./tasks/retry.js";
+export type { Performed, TaskRunner } from "./tasks/runner.js";
+export type { TaskContext, TaskFailure, TaskFormat, TaskProgress, TaskStatus } from "./tasks/task.js";
+export { isTaskAnswer, type TaskAnswer } from "./tasks/task-answer.js";
 export type {
   CacheEvent,
   CacheEventListener,
@@ -115,5 +128,5 @@ export type {
 } from "./telemetry/events.js";
 export type { CacheHealth, HealthOptions, StoreProbe } from "./telemetry/health.js";
 export type { OperationStats } from "./telemetry/operation-figures.js";
-export type { CacheStats, CallStats, ReadStats } from "./telemetry/stats.js";
+export type { CacheStats, CallStats, ReadStats, TaskStats } from "./telemetry/stats.js";
 export type { Reference } from "./told-reference.js";

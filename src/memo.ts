@@ -43,6 +43,11 @@ function digest(text: string): string {
 
 const MOST_LEVELS = 500;
 
+/** A text that is equal for equal plain data only; `undefined` for what is none. */
+export function canonicalText(value: unknown): string | undefined {
+  return canonical(value, MOST_LEVELS);
+}
+
 /**
  * A text that is equal for equal values only: members sorted, types that JSON confuses marked. What has no such
  * text (class instances, functions, cycles) makes it `undefined`.

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Actor, checkActor, SYSTEM } from "./access/actor.js";
+import { actorText } from "./access/actor-text.js";
 import type { Questions } from "./access/control.js";
 import { currentActor, currentUsage } from "./access/current.js";
 import { PUBLIC_NAMESPACE } from "./access/namespace.js";
@@ -14,7 +15,7 @@ import { partlyDone } from "./backends/partly-done.js";
 import type { Outcome } from "./batch-reading.js";
 import { CachedFunction } from "./cached.js";
 import { type CachedOptions, checkCachedOptions } from "./call.js";
-import { type CachedDecorator, makeDecorator } from "./decorate.js";
+import { type CachedDecorator, makeDecorator, type TaskDecorator } from "./decorate.js";
 import type { Duration } from "./duration.js";
 import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
@@ -42,11 +43,18 @@ import {
 import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
-import { isReference, type RefId } from "./reference.js";
+import { isReference, isTaskReference, type RefId } from "./reference.js";
 import type { Draft } from "./streams/draft.js";
 import { chunksOf, itemsOf } from "./streams/read-back.js";
 import { type StreamParts, streamParts } from "./streams/value-stream.js";
 import { WritingFailure } from "./streams/written-text.js";
+import { timer } from "./tasks/options.js";
+import type { TaskFacts } from "./tasks/records.js";
+import type { Performed } from "./tasks/runner.js";
+import { isOver, type TaskFormat, type TaskProgress } from "./tasks/task.js";
+import type { TaskAnswer } from "./tasks/task-answer.js";
+import type { ToldTask } from "./tasks/tasks.js";
+import { tellTask } from "./tasks/tell.js";
 import type { CacheEvents } from "./telemetry/events.js";
 import { type CacheHealth, type HealthOptions, healthOf } from "./telemetry/health.js";
 import type { CacheStats } from "./telemetry/stats.js";
@@ -88,6 +96,20 @@ export interface GetOptions extends ActorOptions, PreviewOptions {
   readonly pageSize?: number | undefined;
   /** Show the value whole if it measures no more than `limits.maxFullSize`. */
   readonly full?: boolean | undefined;
+  /** Of a task that still runs, wait so long for its end; at most the cache's `tasks.maxWait`. Default: not at all. */
+  readonly wait?: Duration | undefined;
+  /** How much is told of a task. Default: as its tool says. */
+  readonly responseFormat?: TaskFormat | undefined;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Hears, while it waits, how far a task is; nothing but that there is progress where that may not be known. */
+  readonly onProgress?: ((progress: TaskProgress | undefined) => void) | undefined;
+}
+
+/** Options of {@link RefCache.close}. */
+export interface CloseOptions {
+  /** How long tasks and other calls that run get to end; then they are given up. Default `"5s"`. */
+  readonly drain?: Duration | undefined;
 }
 
 /** Options of {@link RefCache.list}. */
@@ -214,13 +236,16 @@ export class RefCache {
   }
 
   /**
-   * A bounded answer: the value where it is small, else a preview or one page. Needs READ.
+   * A bounded answer: the value where it is small, else a preview or one page. Needs READ. Of a task that is not complete,
+   * how far it is, or why it has failed; that may be known by whoever may READ or EXECUTE its result.
    * @throws {ReferenceUnavailableError} when unknown, expired or forbidden; {InvalidPageError} when there is no such page.
    */
-  async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T>> {
+  async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T> | TaskAnswer> {
     const questions = this.#questions(options);
     const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
+    const task = isTaskReference(refId) ? await this.#pollTask(refId, questions, options) : undefined;
+    if (task !== undefined) return task;
     try {
       return await this.#show<T>(refId, await this.#store.readParts(refId, questions, "get"), options);
     } catch (error) {
@@ -358,7 +383,9 @@ export class RefCache {
    * const answer = await generatePrimes({ count: 1000 });
    * ```
    */
-  cached(namespace: string, options: CachedOptions = {}): CachedDecorator {
+  cached(namespace: string, options: CachedOptions & { readonly asyncTimeout: Duration }): TaskDecorator;
+  cached(namespace: string, options?: CachedOptions): CachedDecorator;
+  cached(namespace: string, options: CachedOptions = {}): CachedDecorator | TaskDecorator {
     checkCachedOptions(options, this.#options.limits);
     const placement = this.#placement(namespace, options);
     return makeDecorator((fn) => new CachedFunction(this.#store, this.#options, placement, options, fn));
@@ -377,6 +404,33 @@ export class RefCache {
   /** Tells whether the caller of a call may READ all that it has used so far, and so may be told what its tool says. */
   async mayTell(usage: Usage): Promise<boolean> {
     return this.#store.questionsOf(usage.caller).mayReadAll(usage);
+  }
+
+  /**
+   * Wants a task to end, which it does when its function heeds its signal or returns; the result is dropped. One that has
+   * not begun ends at once. Who may is whoever made the call, or may DELETE its result. Tells how the task is then.
+   * @throws {ReferenceUnavailableError} when there is no such task that the actor may cancel.
+   */
+  async cancelTask(refId: RefId, options: ActorOptions = {}): Promise<TaskAnswer> {
+    const questions = this.#questions(options);
+    const task = isTaskReference(refId)
+      ? await this.#store.tasks.cancel(refId, (known) => mayCancel(questions, known, refId))
+      : undefined;
+    if (task === undefined) throw new ReferenceUnavailableError();
+    return tellTask(task, { mayRead: await questions.wouldPermit("get", task.guarded) });
+  }
+
+  /**
+   * Runs a task that a {@link TaskRunner} has brought to this process, which must have the same tools as the server that
+   * took the call. What becomes of it is in the store by the time this resolves; failures of the tool are none of this.
+   * @param options `signal`: gives the task up, in favour of another process where it is idempotent.
+   * @throws {TaskUnknownError} when this process does not have the tool; {StoreError}
+   */
+  async performTask(
+    refId: RefId,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Performed> {
+    return this.#store.tasks.perform(refId, options.signal);
   }
 
   /**
@@ -418,10 +472,51 @@ export class RefCache {
     return healthOf(this.#backend, this.name, options);
   }
 
-  /** Releases the backend's connections, files and timers, after what runs in the background; that gets 5 s to end. */
-  async close(): Promise<void> {
+  /**
+   * Takes no more calls of tools with `asyncTimeout`, waits for what runs, and releases the backend's connections, files
+   * and timers. Tasks that have not ended by then are given up, and their records say so; those that may be run again are
+   * left to other servers.
+   */
+  async close({ drain = "5s" }: CloseOptions = {}): Promise<void> {
+    const milliseconds = timer(drain, "drain");
     this.#telemetry.close();
-    await this.#store.close();
+    await this.#store.close(milliseconds);
+  }
+
+  /** What is to be told of a task, unless it is complete, or none. */
+  async #pollTask(
+    refId: RefId,
+    questions: Questions,
+    { wait, responseFormat, signal, onProgress }: GetOptions,
+  ): Promise<TaskAnswer | undefined> {
+    const { tasks } = this.#store;
+    checkShape(pollOptions, { responseFormat });
+    const patience = wait === undefined ? 0 : Math.min(timer(wait, "wait"), tasks.options.maxWait);
+    let task = await tasks.look(refId);
+    if (task === undefined) return undefined;
+    let mayRead = await this.#mayKnow(questions, task, refId);
+    if (patience > 0 && !isOver(task.state)) {
+      task = await tasks.watch(refId, {
+        ...{ wait: patience, signal },
+        onProgress: onProgress && (async (progress, guarded) => {
+          onProgress((await questions.wouldPermit("get", guarded)) ? progress : undefined);
+        }),
+      });
+      if (task === undefined) return undefined;
+      mayRead = await this.#mayKnow(questions, task, refId);
+    }
+    if (mayRead) currentUsage()?.add(task.guarded);
+    return tellTask(task, { mayRead, format: responseFormat });
+  }
+
+  /**
+   * Tells whether somebody may READ what a task says.
+   * @throws {ReferenceUnavailableError} when they may not even know of it.
+   */
+  async #mayKnow(questions: Questions, { guarded }: ToldTask, refId: RefId): Promise<boolean> {
+    if (await questions.wouldPermit("get", guarded)) return questions.permits("get", guarded, refId);
+    if (await questions.permits("use", guarded, refId)) return false;
+    throw new ReferenceUnavailableError();
   }
 
   async *#readOn<T>(
@@ -556,8 +651,10 @@ export class RefCache {
     operation: "get" | "resolve",
     make: (refId: RefId, entry: Entry) => T | Promise<T>,
   ): Promise<PromiseSettledResult<T>[]> {
-    const outcomes = await this.#store.findMany(refIds, this.#questions(options), operation);
+    const questions = this.#questions(options);
+    const outcomes = await this.#store.findMany(refIds, questions, operation);
     const settle = async (outcome: Outcome, n: number) => {
+      if (outcome === undefined) await this.#store.checkComplete(refIds[n] ?? "", questions);
       if (outcome === undefined) throw new ReferenceUnavailableError();
       if (outcome instanceof Error) throw outcome;
       return make(refIds[n] ?? "", outcome);
@@ -601,6 +698,16 @@ interface PreparedValue<E extends Draft = Draft> {
   readonly teller: Questions;
 }
 
+/** Who called may end it, as who may remove its result. */
+async function mayCancel(
+  questions: Questions,
+  { guarded, state }: TaskFacts,
+  refId: RefId,
+): Promise<boolean> {
+  const isStarter = state.starter === actorText(questions.actor) && (await questions.wouldPermit("info", guarded));
+  return isStarter || questions.permits("delete", guarded, refId);
+}
+
 function checkKey(key: string): string {
   if (typeof key === "string" && key !== "") return key;
   throw new ConfigurationError("key", "must be a text that is not empty");
@@ -612,5 +719,7 @@ const BY_SYSTEM = { permitted: true, reason: "system" };
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
 
 const healthOptions = z.strictObject({ timeout: z.number().positive().max(LONGEST_TIMER).optional() });
+
+const pollOptions = z.strictObject({ responseFormat: z.enum(["minimal", "standard", "full"]).optional() });
 
 const previewOptions = z.strictObject(previewShape);

@@ -104,7 +104,7 @@ export function orBoundedAnswer(schema: JsonSchema): JsonSchema {
       is_complete: { const: false },
       message: { type: "string" },
     },
-    required: ["ref_id", "is_complete", "message"],
+    required: ["ref_id", "is_complete"],
   };
   return { ...($schema === undefined ? {} : { $schema }), type: "object", anyOf: [original, bounded] };
 }

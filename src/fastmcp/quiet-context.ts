@@ -18,7 +18,7 @@ export function quietContext<C>(context: C, cache: RefCache, tool: string): C {
   if (typeof context !== "object" || context === null) return context;
   const gate = new Gate(cache, tool, currentUsage());
   const { streamContent, reportProgress, elicit, log } = context as unknown as AnyContext;
-  return copyWith(context, {
+  const quiet = {
     streamContent: (content: never) => gate.pass(() => streamContent(content), ignore),
     elicit: (...asked: Parameters<typeof elicit>) =>
       gate.pass(
@@ -27,7 +27,9 @@ export function quietContext<C>(context: C, cache: RefCache, tool: string): C {
       ),
     reportProgress: steadyProgress(gate, reportProgress),
     log: log && quietLog(gate, log),
-  });
+  };
+  const members = Object.entries(quiet).filter(([name]) => Object.hasOwn(context, name));
+  return copyWith(context, Object.fromEntries(members));
 }
 
 function quietLog(gate: Gate, log: Log): Log {

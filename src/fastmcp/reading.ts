@@ -4,6 +4,7 @@ import { currentActor } from "../access/current.js";
 import { RefCacheError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
 import type { WhoIs } from "./identity.js";
+import { notifyProgress } from "./progress.js";
 import { messageFor, resourceUri, toErrorResult, toResult } from "./results.js";
 import { describeRetention } from "./retention.js";
 
@@ -13,6 +14,8 @@ const parameters = z.object({
   page_size: z.number().optional().describe("most items"),
   max_size: z.int().min(10).max(1e6).optional(),
   full: z.boolean().optional(),
+  wait_ms: z.int().positive().optional(),
+  response_format: z.enum(["minimal", "standard", "full"]).optional(),
 });
 
 /** The tool by which a model reads what it holds a reference to. Bounds are checked by the cache, whose errors say more. */
@@ -22,13 +25,15 @@ export function getCachedResult<T extends FastMCPSessionAuth>(
 ): Tool<T, typeof parameters> {
   return {
     name: "get_cached_result",
-    description: `Read a stored result by ref_id: a preview, one page, or with full=true all of it if it is not too large. max_size bounds the answer in ${cache.unit}. References last ${describeRetention(cache.defaultTtl)}.`,
+    description: `Read a stored result by ref_id: a preview, one page, or with full=true all of it if it is not too large. max_size bounds the answer in ${cache.unit}. Of a running task: how far it is; wait_ms waits for its end, response_format says how much is told. References last ${describeRetention(cache.defaultTtl)}.`,
     annotations: { readOnlyHint: true },
     parameters,
-    execute: async ({ ref_id, page, page_size, max_size, full }, context) => {
+    execute: async ({ ref_id, page, page_size, max_size, full, wait_ms, response_format }, context) => {
       try {
         const actor = await identify(context);
-        const options = { page, pageSize: page_size, maxSize: max_size, full, actor };
+        const polling = { wait: wait_ms, responseFormat: response_format, signal: context.signal };
+        const onProgress = notifyProgress(context);
+        const options = { page, pageSize: page_size, maxSize: max_size, full, actor, ...polling, onProgress };
         return toResult(await cache.get(ref_id, options), false);
       } catch (error) {
         return toErrorResult(error, "get_cached_result", cache.logger);

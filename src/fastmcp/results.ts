@@ -3,6 +3,7 @@ import type { ContentResult } from "fastmcp";
 import type { Answer } from "../answer.js";
 import { DecryptionError, RefCacheError, StoreError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { TaskAnswer } from "../tasks/task-answer.js";
 import { InvalidArguments } from "./schemas.js";
 
 /** The URI under which a reference can be read as a resource. */
@@ -16,10 +17,10 @@ export function resourceUri(refId: string): string {
  *
  * @param bare answer with the value alone where it is shown whole, as the tool's own output schema wants it.
  */
-export function toResult(answer: Answer, bare: boolean): ContentResult {
+export function toResult(answer: Answer | TaskAnswer, bare: boolean): ContentResult {
   const shown = bare && answer.is_complete ? answer.value : answer;
   const content: ContentResult["content"] = [{ type: "text", text: JSON.stringify(shown) }];
-  if (!answer.is_complete && answer.ref_id !== null) {
+  if (!answer.is_complete && !answer.is_async && answer.ref_id !== null) {
     content.push({
       type: "resource_link",
       uri: resourceUri(answer.ref_id),

@@ -87,7 +87,8 @@ function standardSchema(
   return { "~standard": props };
 }
 
-async function jsonSchemaOf(schema: StandardSchemaV1): Promise<JsonSchema> {
+/** The JSON Schema of a schema of any vendor. */
+export async function jsonSchemaOf(schema: StandardSchemaV1): Promise<JsonSchema> {
   return (isZod4(schema) ? zodToJsonSchema(schema) : await toJsonSchema(schema)) as JsonSchema;
 }
 

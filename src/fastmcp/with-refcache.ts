@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Context, FastMCP, FastMCPSessionAuth, Tool } from "fastmcp";
 import type { Actor } from "../access/actor.js";
 import { runAs } from "../access/current.js";
@@ -5,21 +6,26 @@ import { isAnswer, isBoundedAnswer } from "../answer.js";
 import { type CachedTarget, cachedTarget } from "../decorate.js";
 import { ConfigurationError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
+import { isTaskAnswer } from "../tasks/task-answer.js";
+import { isToldTask } from "../tasks/tell.js";
 import { AdminDoor, hideFromStrangers } from "./admin-door.js";
 import { type AdminToolsOptions, adminTools } from "./admin-tools.js";
+import { cancelTask } from "./cancelling.js";
+import { detachedContext } from "./detached-context.js";
 import { type IdentifyActor, identify, type WhoIs } from "./identity.js";
 import { refCacheInstructions } from "./instructions.js";
+import { notifyProgress } from "./progress.js";
 import { quietContext } from "./quiet-context.js";
 import { addReferenceTemplate, getCachedResult } from "./reading.js";
 import { type FormatIssues, toErrorResult, toResult } from "./results.js";
 import { describeRetention } from "./retention.js";
-import { lettingReferencesPast, orReference } from "./schemas.js";
+import { jsonSchemaOf, lettingReferencesPast, orReference } from "./schemas.js";
 
 /** Options of {@link withRefCache}. */
 export interface WithRefCacheOptions<T extends FastMCPSessionAuth = FastMCPSessionAuth> {
   /** Tells who a caller is, from the verified session. Default: see the README, "Who may see, who may use". */
   readonly actor?: IdentifyActor<T> | undefined;
-  /** Add the tool `get_cached_result`. Default `true`. */
+  /** Add the tool `get_cached_result`, and `cancel_task` where a tool has `asyncTimeout`. Default `true`. */
   readonly tools?: boolean | undefined;
   /** Add the resource template `refcache://{refId}`. Default `true`. */
   readonly resources?: boolean | undefined;
@@ -56,8 +62,23 @@ export function withRefCache<T extends FastMCPSessionAuth>(
   if (options.resources !== false) addReferenceTemplate(server, cache, whoIs);
   if (options.instructions !== false) addInstructions(server, cache);
   if (door !== undefined) addAdminTools(server, adminTools(cache, whoIs, door), door);
-  wrapAdding(server, new ToolWrapper(server, cache, whoIs));
+  const wrapper = new ToolWrapper(server, cache, whoIs);
+  if (options.tools !== false) offerCancelling(server, wrapper, cancelTask(cache, whoIs));
+  wrapAdding(server, wrapper);
   return server;
+}
+
+/** With the first tool that makes tasks: each token of a description is paid on every call. */
+function offerCancelling<T extends FastMCPSessionAuth>(
+  server: FastMCP<T>,
+  wrapper: ToolWrapper<T>,
+  tool: ReturnType<typeof cancelTask<T>>,
+): void {
+  const addTool = server.addTool.bind(server);
+  wrapper.onLongTool = () => {
+    wrapper.onLongTool = () => {};
+    addTool(tool);
+  };
 }
 
 function addAdminTools<T extends FastMCPSessionAuth>(
@@ -92,6 +113,8 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
   readonly #cache: RefCache;
   readonly #whoIs: WhoIs<T>;
   readonly #done = new WeakSet<object>();
+  /** Called with each tool that makes tasks. */
+  onLongTool = () => {};
 
   constructor(server: FastMCP<T>, cache: RefCache, whoIs: WhoIs<T>) {
     this.#server = server;
@@ -112,7 +135,7 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
       const run = async (): Promise<unknown> =>
         tool.execute(args, quietContext(context, this.#cache, tool.name));
       const result = await this.#cache.callAs(actor, run, tool.name);
-      return isAnswer(result) ? toResult(result, false) : result;
+      return isAnswer(result) || isToldTask(result) ? toResult(result, false) : result;
     });
     return { ...tool, execute };
   }
@@ -124,6 +147,10 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
         ? undefined
         : lettingReferencesPast(tool.parameters, resolveRefs, this.#cache.limits);
     const hasOutputSchema = tool.outputSchema !== undefined;
+    const isLong = cached.asyncTimeout !== undefined;
+    if (isLong) this.onLongTool();
+    cached.serve({ self, tool: tool.name, validate: letting?.validate, context: detachedContext });
+    const expected = isLong ? new ExpectedSchema(tool.outputSchema) : undefined;
     const execute = this.#asCaller(tool, async (args, context, actor) => {
       const pending = letting?.isPending(args) === true ? { validate: letting.validate } : {};
       const finish = ([first, ...rest]: readonly unknown[]) => [
@@ -131,17 +158,21 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
         ...rest.map((parameter) => quietContext(parameter, this.#cache, tool.name)),
       ];
       const { signal } = context;
-      const call = { self, params: [args, context], keyed: 1, tool: tool.name, finish, signal };
+      const long = isLong && {
+        onProgress: notifyProgress(context),
+        expectedSchema: expected?.schema,
+      };
+      const call = { self, params: [args, context], keyed: 1, tool: tool.name, finish, signal, ...long };
       const answer = await runAs(actor, () => cached.call({ ...call, ...pending }));
       return toResult(answer, hasOutputSchema);
     });
     return {
       ...tool,
-      description: describe(tool.description, cached.ttl),
+      description: describe(tool.description, cached.ttl, isLong),
       ...(letting === undefined ? {} : { parameters: letting.schema }),
       ...(tool.outputSchema === undefined
         ? {}
-        : { outputSchema: orReference(tool.outputSchema, isBoundedAnswer) }),
+        : { outputSchema: orReference(tool.outputSchema, isReferenceAnswer) }),
       execute,
     };
   }
@@ -165,8 +196,28 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
   }
 }
 
-function describe(description: string | undefined, ttl: number | null | undefined): string {
+/** The JSON Schema of what a tool gives, known a moment after it was asked for. */
+class ExpectedSchema {
+  schema: unknown;
+
+  constructor(outputSchema: StandardSchemaV1 | undefined) {
+    if (outputSchema === undefined) return;
+    jsonSchemaOf(outputSchema).then(
+      ({ $schema: _, ...schema }) => {
+        this.schema = schema;
+      },
+      () => {}, // FastMCP tells, when it lists the tool
+    );
+  }
+}
+
+/** An answer that holds no value, or part of it: the tool's own schema does not describe it. */
+function isReferenceAnswer(output: unknown): boolean {
+  return isBoundedAnswer(output) || isTaskAnswer(output);
+}
+
+function describe(description: string | undefined, ttl: number | null | undefined, isLong: boolean): string {
   const kept = ttl === undefined ? "until its expires_at" : describeRetention(ttl);
-  const retention = `Large results: a ref_id, kept ${kept}.`;
+  const retention = `Large${isLong ? " or slow" : ""} results: a ref_id, kept ${kept}.`;
   return description === undefined ? retention : `${description} ${retention}`;
 }

@@ -3,14 +3,15 @@ import { Wakeups } from "../coordination/wakeups.js";
 import { StoreError } from "../errors.js";
 import type { RefId } from "../reference.js";
 import type { KnownTask, TaskRecords } from "./records.js";
-import { isOver, TASK_CHANGED, type TaskProgress } from "./task.js";
+import { isOver, TASK_CHANGED } from "./task.js";
+import type { ProgressListener } from "./task-run.js";
 
 /** How to wait for a task of another process. */
 export interface RemoteWait {
   /** Milliseconds; as long as it takes where there is none. */
   readonly wait?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: TaskProgress) => void) | undefined;
+  readonly onProgress?: ProgressListener | undefined;
 }
 
 /** The longest pause before a waiter looks by itself, as events may be lost; the first is short. */
@@ -55,7 +56,7 @@ export class RemoteTasks {
         const known = await this.#readThrough(refId, due, signal);
         if (known === undefined || isOver(known.state)) return known;
         const { progress, updatedAt } = known.state;
-        if (progress !== undefined && updatedAt > told) onProgress?.(progress);
+        if (progress !== undefined && updatedAt > told) onProgress?.(progress, known.guarded);
         told = updatedAt;
         const left = due - performance.now();
         if (left <= 0) return known;

@@ -5,6 +5,8 @@ import type { RetryPlan } from "./retry.js";
 export interface RetryHooks {
   /** Ends the waiting between two attempts. */
   readonly signal: AbortSignal | undefined;
+  /** Attempts after the first that were made before. */
+  readonly done: number;
   /** The error itself, where what was thrown wraps it. */
   causeOf(thrown: unknown): unknown;
   /** Called before each wait; may throw, to end it all. */
@@ -18,17 +20,17 @@ export interface RetryHooks {
 export async function retrying<T>(
   plan: RetryPlan,
   attempt: () => Promise<T>,
-  { signal, causeOf, onRetry }: RetryHooks,
+  hooks: RetryHooks,
 ): Promise<T> {
-  for (let retryCount = 0; ; ) {
+  for (let retryCount = hooks.done; ; ) {
     try {
       return await attempt();
     } catch (thrown) {
-      signal?.throwIfAborted();
-      const delay = plan.next(causeOf(thrown), retryCount);
+      const delay = plan.next(hooks.causeOf(thrown), retryCount);
       if (delay === undefined) throw thrown;
-      onRetry(++retryCount, delay);
-      await sleepUnlessAborted(delay, signal);
+      hooks.signal?.throwIfAborted();
+      hooks.onRetry(++retryCount, delay);
+      await sleepUnlessAborted(delay, hooks.signal);
     }
   }
 }

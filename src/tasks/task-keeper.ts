@@ -51,7 +51,7 @@ export class TaskKeeper {
   constructor(options: TaskKeeperOptions, known?: KnownTask) {
     this.#options = options;
     this.#known = known;
-    this.#throttle = new Throttle(PROGRESS_INTERVAL_MS, () => this.#tryToWrite());
+    this.#throttle = new Throttle(PROGRESS_INTERVAL_MS, async () => void (await this.#tryToWrite()));
   }
 
   /** Stores the record, and keeps it from now on; tells whether the store has it. */

@@ -48,8 +48,8 @@ export interface TaskCall {
 /** What is known of the record of a task that this server takes over. */
 export type TakenOver = Pick<TaskState, "startedAt" | "deadline" | "retryCount" | "runs" | "order">;
 
-/** Who waits for a run hears of its progress. */
-export type ProgressListener = (progress: TaskProgress) => void;
+/** Who waits for a run hears of its progress, with who may know it. */
+export type ProgressListener = (progress: TaskProgress, guarded: Guarded) => void;
 
 /**
  * One execution of a call, from its beginning to its end, however many wait for it. It costs next to nothing as long as
@@ -77,6 +77,7 @@ export class TaskRun<T = unknown> {
   #status: TaskStatus = "pending";
   #refId: RefId | undefined;
   #meter: ProgressMeter | undefined;
+  #context: TaskContext | undefined;
   #note: string | undefined;
   #error: TaskFailure | undefined;
   #listeners: Set<ProgressListener> | undefined;
@@ -128,7 +129,8 @@ export class TaskRun<T = unknown> {
 
   /** What the function gets. */
   get context(): TaskContext {
-    return { progress: (progress) => this.#report(progress), signal: this.abort.signal };
+    this.#context ??= { progress: (progress) => this.#report(progress), signal: this.abort.signal };
+    return this.#context;
   }
 
   /** What was told last of how far it is. */
@@ -200,8 +202,8 @@ export class TaskRun<T = unknown> {
   }
 
   /** Tells those who wait how far it is. */
-  tell(progress: TaskProgress): void {
-    for (const listener of this.#listeners ?? []) listener(progress);
+  tell(progress: TaskProgress, guarded: Guarded): void {
+    for (const listener of this.#listeners ?? []) listener(progress, guarded);
   }
 
   /** All that is known of it. */
@@ -249,6 +251,6 @@ export class TaskRun<T = unknown> {
     if (!this.#meter.report(progress, now)) return;
     this.#onChange();
     const { latest } = this.#meter;
-    if (latest !== undefined) this.tell(latest);
+    if (latest !== undefined && this.#listeners !== undefined) this.tell(latest, this.call.guarded());
   }
 }

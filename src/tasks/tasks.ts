@@ -22,7 +22,6 @@ import {
   TASK_CANCELLED,
   TASK_CHANGED,
   type TaskFailure,
-  type TaskProgress,
   type TaskState,
 } from "./task.js";
 import type { ProgressListener, TaskRun } from "./task-run.js";
@@ -230,7 +229,7 @@ export class Tasks {
    */
   async follow<T>(run: TaskRun<T>, refId: RefId): Promise<KnownTask> {
     run.following = refId;
-    const onProgress = (progress: TaskProgress) => run.tell(progress);
+    const onProgress: ProgressListener = (progress, guarded) => run.tell(progress, guarded);
     const known = await this.#remote.wait(refId, { signal: run.abort.signal, onProgress });
     if (known === undefined) throw new TaskInterruptedError();
     return known;

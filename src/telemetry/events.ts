@@ -31,6 +31,8 @@ export interface CacheEventMap {
   readonly hit: CacheEvent;
   /** A cached call that ran its function (`ran`), or a reference that leads nowhere (`missing`, `denied`). */
   readonly miss: CacheEvent;
+  /** A call was answered as a task (`deferred`), or a task has ended here: `complete`, `failed`, `cancelled`, `pending` if handed over. */
+  readonly task: CacheEvent;
   /** A value was stored. */
   readonly set: CacheEvent;
   /** An entry had to go to make room, in this process's memory. */

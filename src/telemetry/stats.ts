@@ -7,6 +7,8 @@ export interface CacheStats {
   readonly since: number;
   /** Calls of cached functions. */
   readonly calls: CallStats;
+  /** Tasks that have come to their end in this process. */
+  readonly tasks: TaskStats;
   /** References that were looked at on somebody's behalf: `get`, `resolve`, arguments of tools, and so on. */
   readonly reads: ReadStats;
   /** Entries this cache stored. */
@@ -37,10 +39,21 @@ export interface CallStats {
   readonly joined: number;
   /** The function ran. */
   readonly misses: number;
+  /** The caller was answered with the reference of a task before the end. */
+  readonly deferred: number;
   /** The call failed, whatever the reason. */
   readonly failed: number;
   /** Share of the answered calls that did not run their function; 0 where there were none. */
   readonly hitRate: number;
+}
+
+/** Tasks by what became of them. */
+export interface TaskStats {
+  readonly complete: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Given up here in favour of another server or worker. */
+  readonly handedOver: number;
 }
 
 /** References by what became of them. To who asks, missing and denied are the same. */

@@ -5,6 +5,7 @@ import { BackendFigures } from "./backend-figures.js";
 import { type CacheEvent, type CacheEventName, CacheEvents } from "./events.js";
 import { NamespaceLabels } from "./namespace-labels.js";
 import { observedBackend } from "./observed-backend.js";
+import type { TaskStatus } from "../tasks/task.js";
 import type { CacheStats } from "./stats.js";
 
 /** What became of a reference that somebody asked for. */
@@ -27,6 +28,11 @@ export interface CallResult {
   readonly isStale?: boolean | undefined;
 }
 
+/** What a cached call came to whose caller was answered before its end. */
+export interface DeferredCall {
+  readonly task: { readonly refId: string };
+}
+
 /**
  * Counts what a cache does and tells those who listen. Always on: counting costs nanoseconds, and figures that have to
  * be switched on are missing when they are needed.
@@ -38,7 +44,11 @@ export class Telemetry {
   readonly #inner: CacheBackend;
   readonly #figures: BackendFigures;
   readonly #labels = new NamespaceLabels();
-  readonly #calls = { stored: 0, stale: 0, joined: 0, ran: 0, failed: 0 };
+  readonly #calls = { stored: 0, stale: 0, joined: 0, ran: 0, deferred: 0, failed: 0 };
+  readonly #tasks: Record<TaskStatus, number> = {
+    ...{ pending: 0, processing: 0 },
+    ...{ complete: 0, failed: 0, cancelled: 0 },
+  };
   readonly #reads = { found: 0, missing: 0, denied: 0 };
   readonly #since = Date.now();
   readonly #stop: (() => void)[] = [];
@@ -60,7 +70,7 @@ export class Telemetry {
   }
 
   /** Runs a cached call. */
-  async call<T extends CallResult>(
+  async call<T extends CallResult | DeferredCall>(
     { tool, namespace, usage }: WatchedCall,
     run: () => Promise<T>,
   ): Promise<T> {
@@ -72,13 +82,19 @@ export class Telemetry {
       this.#calls.failed++;
       throw error;
     }
+    const milliseconds = since(start);
+    if ("task" in result) {
+      this.#calls.deferred++;
+      const { refId } = result.task;
+      this.#tell("task", { operation: "call", code: "deferred", tool, namespace, refId, milliseconds });
+      return result;
+    }
     const code = outcomeOf(result, usage);
     this.#calls[code]++;
-    const bytes = result.entry.metadata.totalSize;
-    this.#tell(code === "ran" ? "miss" : "hit", {
-      ...{ operation: "call", code, tool, namespace, refId: result.refId, bytes },
-      milliseconds: since(start),
-    });
+    const { refId, entry } = result;
+    const bytes = entry.metadata.totalSize;
+    const event = code === "ran" ? "miss" : "hit";
+    this.#tell(event, { operation: "call", code, tool, namespace, refId, bytes, milliseconds });
     return result;
   }
 
@@ -99,6 +115,12 @@ export class Telemetry {
     });
   }
 
+  /** Counts a task that has come to its end in this process. */
+  taskEnded(status: TaskStatus, tool: string | null, namespace: string): void {
+    this.#tasks[status]++;
+    this.#tell("task", { operation: "task", code: status, tool, namespace });
+  }
+
   /** Counts an entry that was stored. */
   stored(refId: string, { namespace, metadata: { toolName, totalSize } }: EntryHead): void {
     this.#stored++;
@@ -113,12 +135,14 @@ export class Telemetry {
 
   /** What has been counted so far. */
   async stats(): Promise<CacheStats> {
-    const { stored, stale, joined, ran, failed } = this.#calls;
+    const { stored, stale, joined, ran, deferred, failed } = this.#calls;
+    const { complete, failed: failedTasks, cancelled, pending: handedOver } = this.#tasks;
     const answered = stored + stale + joined + ran;
     const tiers = hasHealth(this.#inner) ? { tiers: await this.#inner.health() } : {};
     return {
       since: this.#since,
-      calls: { hits: stored, stale, joined, misses: ran, failed, hitRate: answered && 1 - ran / answered },
+      calls: { hits: stored, stale, joined, misses: ran, deferred, failed, hitRate: answered && 1 - ran / answered },
+      tasks: { complete, failed: failedTasks, cancelled, handedOver },
       reads: { ...this.#reads },
       stored: this.#stored,
       evictions: this.#evictions,

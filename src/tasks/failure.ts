@@ -1,0 +1,23 @@
+import { RefCacheError, StoreError } from "../errors.js";
+import { clip } from "./clip.js";
+import type { TaskFailure } from "./task.js";
+
+/** Characters of an error's message that are kept. */
+const LONGEST_MESSAGE = 2000;
+
+/** What is told of an error to those who poll and may know it. Where the store is concerns the server's operator only. */
+export function failureOf(error: unknown): TaskFailure {
+  if (error instanceof StoreError)
+    return { code: error.code, message: "The store of this server did not work, so the result is lost." };
+  const code = error instanceof RefCacheError ? error.code : "tool_error";
+  return { code, message: clip(messageOf(error), LONGEST_MESSAGE) };
+}
+
+/** Anything may be thrown, and reading it may throw as well. */
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error ?? "The tool failed.");
+  } catch {
+    return "The tool failed.";
+  }
+}
