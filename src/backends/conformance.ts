@@ -18,6 +18,7 @@ import { LABEL_CHECKS } from "./conformance-labels.js";
 import { LEASE_CHECKS } from "./conformance-leases.js";
 import { RANGE_CHECKS } from "./conformance-ranges.js";
 import { STREAM_CHECKS } from "./conformance-streams.js";
+import { TASK_CHECKS } from "./conformance-tasks.js";
 
 /** One thing a backend must do. `run` rejects with an `AssertionError` where it does not. */
 export interface BackendCheck {
@@ -415,6 +416,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   ...LEASE_CHECKS,
   ...LABEL_CHECKS,
   ...BATCH_CHECKS,
+  ...TASK_CHECKS,
 };
 
 function whereReplace(check: (backend: CacheBackend & ReplaceStore) => Promise<void>): Check {

@@ -96,6 +96,37 @@ const FAULTS: Record<string, [notices: string, change: Change]> = {
       },
     }),
   ],
+  "compares revisions before it changes tasks, and not as it does": [
+    "of many changes of one revision, one is done",
+    (sound) => ({
+      changeTask: async (refId, record, revision, lease) => {
+        if ((await sound.readTask(refId))?.revision !== revision) return false;
+        for (let now = revision; now < revision + 100; now++)
+          if (await sound.changeTask(refId, record, now, lease)) return true;
+        return false;
+      },
+    }),
+  ],
+  "lets finished tasks be renewed": [
+    "finished by a lease of 0, and stay so",
+    (sound) => ({
+      changeTask: (refId, record, revision, lease) =>
+        sound.changeTask(refId, record, revision, lease === 0 ? 1 : lease),
+    }),
+  ],
+  "lists tasks that are taken up": [
+    "listed until somebody takes them up",
+    (sound) => ({ renewTask: async (refId, revision) => sound.renewTask(refId, revision, 0) }),
+  ],
+  "keeps the first task of a name": [
+    "a name leads to the last one",
+    (sound) => ({
+      addTask: async (refId, record, { lease, name }) => {
+        const isNamed = name !== undefined && (await sound.taskOf(name)) !== undefined;
+        return sound.addTask(refId, record, { lease, ...(isNamed || name === undefined ? {} : { name }) });
+      },
+    }),
+  ],
 };
 
 const NOTHING: Entry = {

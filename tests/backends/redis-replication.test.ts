@@ -40,6 +40,30 @@ describeRedisServer('durability: "replicated"', () => {
     expect(await ask(replica, "exists", KEY)).toBe(0);
   });
 
+  test("records of tasks are on the replica as entries are, and what is not is told", async () => {
+    const record = (json: string) => entry({ json, expiresIn: 60_000 });
+    const key = `mcp-refcache:task:{${KEY}}`;
+    for (let n = 0; n < 20; n++) {
+      await backend.clear();
+      await backend.addTask(REF, record("1"), { lease: 10_000, name: "name" });
+      expect(await ask(replica, "hget", key, "record")).toContain('{"value":1,');
+      expect(await ask(replica, "get", "mcp-refcache:task:name:name")).toBe(REF);
+      await backend.changeTask(REF, record("2"), 1, 0);
+      expect(await ask(replica, "hget", key, "record")).toContain('{"value":2,');
+    }
+    replica.freeze();
+    await expect(backend.changeTask(REF, record("3"), 2)).rejects.toThrow(ReplicationUnknownError);
+    expect(await backend.readTask(REF)).toMatchObject({ revision: 3 });
+    replica.thaw();
+  });
+
+  test("a lease of a task is renewed without waiting for a replica", async () => {
+    await backend.addTask(REF, entry({ expiresIn: 60_000 }), { lease: 10_000 });
+    replica.freeze();
+    expect(await backend.renewTask(REF, 1, 20_000)).toBe(true);
+    replica.thaw();
+  });
+
   test("writes at the same time are all on the replica, and share the waiting", async () => {
     await Promise.all(Array.from({ length: 200 }, (_, n) => backend.set(reference(n), entry())));
     expect(await ask(replica, "dbsize")).toBe(200);

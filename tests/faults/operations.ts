@@ -7,6 +7,7 @@ import type {
   LinkStore,
   RangeStore,
   ReplaceStore,
+  TaskStore,
 } from "../../src/backends/backend.js";
 import {
   hasBatches,
@@ -17,6 +18,7 @@ import {
   hasLinks,
   hasRanges,
   hasReplace,
+  hasTasks,
 } from "../../src/backends/backend.js";
 import { type Answer, type CacheBackend, RefCache, RefCacheError } from "../../src/index.js";
 import { prepareBackend } from "./backend-operations.js";
@@ -26,6 +28,7 @@ import { prepareLabels } from "./label-operations.js";
 import { prepareLeases } from "./lease-operations.js";
 import { rows } from "./operation-kit.js";
 import { prepareRanges } from "./range-operations.js";
+import { prepareTasks } from "./task-operations.js";
 
 /** A backend that can do all there is to do. */
 export type FullBackend = CacheBackend &
@@ -36,7 +39,8 @@ export type FullBackend = CacheBackend &
   ChannelStore &
   LeaseStore &
   LabelStore &
-  BatchStore;
+  BatchStore &
+  TaskStore;
 
 /** A server on a store: a cache as tools use it, and a backend as the cache does. */
 export interface Server {
@@ -120,6 +124,7 @@ const PREPARATIONS = [
   prepareBatches,
   prepareLabels,
   prepareLeases,
+  prepareTasks,
 ] as const;
 
 /** Does it, and tells how it ended; what is not one of our errors comes out as it is. */
@@ -142,6 +147,10 @@ function lengthOf(list: unknown): number | string {
 }
 
 function canAll(backend: CacheBackend): backend is FullBackend {
-  const guards = [hasHeads, hasLinks, hasReplace, hasRanges, hasChannel, hasLeases, hasLabels, hasBatches];
-  return guards.every((guard) => guard(backend));
+  return GUARDS.every((guard) => guard(backend));
 }
+
+const GUARDS = [
+  ...[hasHeads, hasLinks, hasReplace, hasRanges, hasChannel, hasLeases, hasLabels, hasBatches],
+  hasTasks,
+];

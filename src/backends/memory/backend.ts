@@ -13,6 +13,7 @@ import type {
   ChannelStore,
   Eviction,
   EvictionSource,
+  FoundTask,
   HeadStore,
   LabelStore,
   Lease,
@@ -24,12 +25,14 @@ import type {
   RangeStore,
   ReplaceStore,
   StoreCapacity,
+  TaskStore,
 } from "../backend.js";
 import { checkInteger, LONGEST_TIMER } from "../options.js";
 import { NONE } from "./chain.js";
 import { MemoryChannel } from "./channel.js";
 import { MemoryLeases } from "./leases.js";
 import { bytesOf, EntryTable } from "./table.js";
+import { MemoryTasks } from "./tasks.js";
 
 /** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
@@ -63,7 +66,8 @@ export class MemoryBackend
     LabelStore,
     BatchStore,
     EvictionSource,
-    CapacitySource
+    CapacitySource,
+    TaskStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = false;
@@ -72,6 +76,7 @@ export class MemoryBackend
   readonly #sweeper: NodeJS.Timeout;
   readonly #channel = new MemoryChannel();
   readonly #leases = new MemoryLeases();
+  readonly #tasks = new MemoryTasks();
   readonly #onEviction = new Set<(eviction: Eviction) => void>();
   #table = new EntryTable();
   #sweptTo = 1;
@@ -129,6 +134,7 @@ export class MemoryBackend
     if (namespace === undefined) {
       this.#table.names.clear();
       this.#leases.clear();
+      this.#tasks.clear();
     }
     for await (const refId of this.#walk(this.#slotsOf(namespace))) {
       const slot = this.#find(refId, namespace);
@@ -280,6 +286,42 @@ export class MemoryBackend
     return isNewest;
   }
 
+  /** See {@link TaskStore.addTask}. Throws `StoreFullError` when there are 10,000 unfinished ones. */
+  async addTask(...task: Parameters<TaskStore["addTask"]>): Promise<boolean> {
+    this.#assertOpen();
+    return this.#tasks.addTask(...task);
+  }
+
+  /** See {@link TaskStore.readTask}. */
+  async readTask(refId: string): Promise<FoundTask | undefined> {
+    this.#assertOpen();
+    return this.#tasks.readTask(refId);
+  }
+
+  /** See {@link TaskStore.changeTask}. */
+  async changeTask(refId: string, record: Entry, revision: number, lease?: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#tasks.changeTask(refId, record, revision, lease);
+  }
+
+  /** See {@link TaskStore.renewTask}. */
+  async renewTask(refId: string, revision: number, lease: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#tasks.renewTask(refId, revision, lease);
+  }
+
+  /** See {@link TaskStore.taskOf}. */
+  async taskOf(name: string): Promise<string | undefined> {
+    this.#assertOpen();
+    return this.#tasks.taskOf(name);
+  }
+
+  /** See {@link TaskStore.abandonedTasks}. */
+  async abandonedTasks(limit: number): Promise<readonly string[]> {
+    this.#assertOpen();
+    return this.#tasks.abandonedTasks(limit);
+  }
+
   /** See {@link EvictionSource.onEviction}. */
   onEviction(listener: (eviction: Eviction) => void): () => void {
     const own = (eviction: Eviction) => listener(eviction); // one may listen twice
@@ -299,6 +341,7 @@ export class MemoryBackend
     this.#closed = true;
     this.#channel.close();
     this.#leases.clear();
+    this.#tasks.clear();
     clearInterval(this.#sweeper);
     this.#table = new EntryTable();
   }
@@ -358,6 +401,7 @@ export class MemoryBackend
   }
 
   #sweep(): void {
+    this.#tasks.sweep();
     const from = this.#sweptTo < this.#table.end ? this.#sweptTo : 1;
     this.#sweptTo = Math.min(from + SLOTS_PER_TURN, this.#table.end);
     for (let slot = from; slot < this.#sweptTo; slot++) {

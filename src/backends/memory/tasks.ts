@@ -88,7 +88,8 @@ export class MemoryTasks implements TaskStore {
 
   /** Removes what has expired. */
   sweep(): void {
-    for (const tasks of [this.#unfinished, this.#finished]) for (const refId of tasks.keys()) this.#find(refId);
+    for (const tasks of [this.#unfinished, this.#finished])
+      for (const refId of tasks.keys()) this.#find(refId);
   }
 
   /** Removes everything. */

@@ -16,6 +16,7 @@ import type {
   CopiedKey,
   EntryWriter,
   Found,
+  FoundTask,
   HeadStore,
   LabelStore,
   Lease,
@@ -28,6 +29,7 @@ import type {
   ReplaceStore,
   StoreCapacity,
   StreamStore,
+  TaskStore,
 } from "../backend.js";
 import { allDone, partlyDone } from "../partly-done.js";
 import { getMany, headMany, setMany } from "./batches.js";
@@ -48,6 +50,8 @@ import {
   OUTLINE_PREFIX,
   outlineKey,
   refIdOf,
+  TASK_PREFIX,
+  TASKS_KEY,
   WRITING_PREFIX,
 } from "./keys.js";
 import { type Listed, RedisLabels } from "./labels.js";
@@ -56,6 +60,7 @@ import { type RedisBackendOptions, readNamespaceIndex, readTimeouts } from "./op
 import { keepOutline, look, readRanges, TAIL_BYTES } from "./ranges.js";
 import { scanKeys } from "./scan.js";
 import { RedisWriter } from "./streams.js";
+import { RedisTasks } from "./tasks.js";
 
 /**
  * Entries in Redis or Valkey, shared with every server on it, in either language. Needs ioredis.
@@ -81,7 +86,8 @@ export class RedisBackend
     BatchStore,
     CapacitySource,
     ChangeFeed,
-    StreamStore
+    StreamStore,
+    TaskStore
 {
   /** See {@link LeaseStore.sharesLeases}. */
   readonly sharesLeases = true;
@@ -90,6 +96,7 @@ export class RedisBackend
   readonly #leases: RedisLeases;
   readonly #labels: RedisLabels;
   readonly #changes: RedisChanges;
+  readonly #tasks: RedisTasks;
 
   /**
    * Connects at the first call, not here.
@@ -102,6 +109,7 @@ export class RedisBackend
     this.#leases = new RedisLeases(this.#connection);
     this.#labels = new RedisLabels(this.#connection, readNamespaceIndex(options));
     this.#changes = new RedisChanges(this.#connection, readTimeouts(options).commandTimeout);
+    this.#tasks = new RedisTasks(this.#connection);
   }
 
   /** See {@link CacheBackend.get}. One round trip. */
@@ -320,6 +328,36 @@ export class RedisBackend
     return new RedisWriter(this.#connection, { refId, labels: this.#labels, leases: this.#leases });
   }
 
+  /** See {@link TaskStore.addTask}. Three round trips, or two without a name. */
+  addTask(...task: Parameters<TaskStore["addTask"]>): Promise<boolean> {
+    return this.#tasks.addTask(...task);
+  }
+
+  /** See {@link TaskStore.readTask}. One round trip. */
+  readTask(refId: string): Promise<FoundTask | undefined> {
+    return this.#tasks.readTask(refId);
+  }
+
+  /** See {@link TaskStore.changeTask}. One round trip; another where it is finished, or kept for longer. */
+  changeTask(refId: string, record: Entry, revision: number, lease?: number): Promise<boolean> {
+    return this.#tasks.changeTask(refId, record, revision, lease);
+  }
+
+  /** See {@link TaskStore.renewTask}. One round trip. */
+  renewTask(refId: string, revision: number, lease: number): Promise<boolean> {
+    return this.#tasks.renewTask(refId, revision, lease);
+  }
+
+  /** See {@link TaskStore.taskOf}. One round trip, and another where there is one. */
+  taskOf(name: string): Promise<string | undefined> {
+    return this.#tasks.taskOf(name);
+  }
+
+  /** See {@link TaskStore.abandonedTasks}. One round trip where no lease may have ended, else three for 100 tasks. */
+  abandonedTasks(limit: number): Promise<readonly string[]> {
+    return this.#tasks.abandonedTasks(limit);
+  }
+
   /** See {@link CacheBackend.close}. Settles within the time of a command; a client that was given stays open. */
   close(): Promise<void> {
     this.#channel.close();
@@ -373,6 +411,8 @@ export class RedisBackend
     await this.#clearPrefix(LINK_PREFIX, progress);
     await this.#clearPrefix(OUTLINE_PREFIX, progress);
     await this.#clearPrefix(WRITING_PREFIX, progress);
+    await this.#clearPrefix(TASK_PREFIX, progress);
+    await this.#unlink([TASKS_KEY], progress);
     await this.#labels.markComplete();
     return cleared;
   }

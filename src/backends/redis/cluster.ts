@@ -37,8 +37,8 @@ export class ClusterConnection implements Connection {
   }
 
   /** See {@link Connection.call}. */
-  async call(command: Command, bytes = 0): Promise<unknown> {
-    const [delivered] = await this.#deliver([{ commands: [command] }], bytes);
+  async call(command: Command, bytes = 0, isStoring?: boolean): Promise<unknown> {
+    const [delivered] = await this.#deliver([{ commands: [command], isStoring }], bytes);
     if (delivered === undefined) return undefined;
     const { outcome, server } = delivered;
     if ("replies" in outcome) return outcome.replies[0];

@@ -12,8 +12,8 @@ export type Command = readonly [name: string, ...args: RedisArgument[]];
  * with the same hash tag. `bytes` is how much is sent, where that is much.
  */
 export interface Connection {
-  /** Sends one command. */
-  call(command: Command, bytes?: number): Promise<unknown>;
+  /** Sends one command. `isStoring`: whether replicas are waited for, where it is not as of others of its name. */
+  call(command: Command, bytes?: number, isStoring?: boolean): Promise<unknown>;
   /**
    * Sends commands at once, in one round trip a server; gives their replies in order. Commands of one slot are run
    * in order, others in any. One that meets a key of another type has no reply; any other error is thrown.

@@ -81,8 +81,8 @@ export class ServerConnection implements Connection {
   }
 
   /** See {@link Connection.call}. */
-  async call(command: Command, bytes = 0): Promise<unknown> {
-    const [outcome] = await this.exchange([{ commands: [command] }], bytes);
+  async call(command: Command, bytes = 0, isStoring?: boolean): Promise<unknown> {
+    const [outcome] = await this.exchange([{ commands: [command], isStoring }], bytes);
     if (outcome === undefined || "replies" in outcome) return outcome?.replies[0];
     throw this.explain(outcome.error);
   }

@@ -61,6 +61,23 @@ export function leaseKeys(name: string): [lease: string, fence: string, link: st
   return [`${LEASE_PREFIX}{${link}}`, `${LEASE_PREFIX}fence:{${link}}`, link];
 }
 
+/** Keys of records of tasks, of their leases and of their names, which are ours alone. */
+export const TASK_PREFIX = "mcp-refcache:task:";
+
+/** The references of unfinished tasks, by when their leases may have ended; a hint, since the leases themselves tell. */
+export const TASKS_KEY = "mcp-refcache:tasks";
+
+/** The keys of a task: in a cluster both where its result will be. */
+export function taskKeys(refId: string): [record: string, lease: string] {
+  const place = `{${entryKey(refId)}}`;
+  return [TASK_PREFIX + place, `${TASK_PREFIX}lease:${place}`];
+}
+
+/** The key of a name that leads to a task. */
+export function taskNameKey(name: string): string {
+  return `${TASK_PREFIX}name:${name}`;
+}
+
 /** The key under which the references of a label are. Where two labels share one, the heads of entries tell. */
 export function labelKey(label: Label): string {
   const text = labelText(label);

@@ -22,11 +22,19 @@ const COMMANDS: Readonly<Record<string, "reads" | "writes" | "acts">> = {
   zpopmin: "writes",
   zscan: "reads",
   zcount: "reads",
-  /** For leases; what a lost one costs is a second run of a tool, which is not worth a wait. */
+  /**
+   * For leases; what a lost one costs is a second run of a tool, which is not worth a wait. A script that stores is
+   * waited for all the same, see {@link Script}.
+   */
   eval: "acts",
   evalsha: "acts",
   pexpire: "acts",
   time: "reads",
+  /** For tasks, whose records are as durable as entries. */
+  hset: "writes",
+  hmget: "reads",
+  zrangebyscore: "reads",
+  zscore: "reads",
   /** For what servers tell each other. */
   publish: "acts",
   subscribe: "acts",

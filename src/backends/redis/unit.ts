@@ -8,6 +8,8 @@ export interface Unit {
   readonly commands: readonly Command[];
   /** Whether the server is asked for a slot that it is about to be given. */
   readonly asking?: boolean;
+  /** Whether it stores something that replicas must have, where the names of its commands do not say it right. */
+  readonly isStoring?: boolean | undefined;
 }
 
 /** What became of a unit: the replies of its commands, or the error reply that refused it. */
@@ -61,9 +63,9 @@ function outcomeOf(replies: readonly Reply[]): Outcome {
   return { replies: results.map((result) => (result instanceof Error ? undefined : result)) };
 }
 
-/** Tells whether a unit changes what is stored. */
-export function writes({ commands }: Unit): boolean {
-  return commands.some(([name]) => isWrite(name));
+/** Tells whether a unit changes what is stored, so that replicas are waited for. */
+export function writes({ commands, isStoring }: Unit): boolean {
+  return isStoring ?? commands.some(([name]) => isWrite(name));
 }
 
 /** Tells whether a unit changes nothing. */

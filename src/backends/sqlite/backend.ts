@@ -18,6 +18,7 @@ import type {
   CopiedKey,
   EntryWriter,
   Found,
+  FoundTask,
   HeadStore,
   LabelStore,
   Lease,
@@ -30,6 +31,7 @@ import type {
   ReplaceStore,
   StoreCapacity,
   StreamStore,
+  TaskStore,
 } from "../backend.js";
 import { partlyDone } from "../partly-done.js";
 import { found, inSteps, writeInSteps } from "./batches.js";
@@ -49,6 +51,7 @@ import { look, ROW_BYTES, ROWS_PER_TURN, readRange, removeText, wholeRow, writeR
 import type { ListedRow, ScopedStatements, Statements } from "./statements.js";
 import { SqliteWriter, type SqliteWriterStore } from "./streams.js";
 import { Sweeper } from "./sweeper.js";
+import { abandonedTasks, addTask, changeTask, readTask, renewTask, taskOf } from "./tasks.js";
 import { ROWS_NOTE } from "./whole-row.js";
 
 /**
@@ -69,7 +72,8 @@ export class SqliteBackend
     BatchStore,
     CapacitySource,
     ChangeFeed,
-    StreamStore
+    StreamStore,
+    TaskStore
 {
   /** The absolute path of the file, or `:memory:`. */
   readonly path: string;
@@ -137,6 +141,7 @@ export class SqliteBackend
       await this.#removeAll(({ removeLeases }) => removeLeases);
       await this.#removeAll(({ removeLinks }) => removeLinks);
       await this.#removeAll(({ labels }) => labels.removeAll);
+      await this.#removeAll(({ tasks }) => tasks.removeAll);
     }
     return removeInBatches((limit) => this.#run((statements) => removeScoped(statements, namespace, limit)));
   }
@@ -283,6 +288,36 @@ export class SqliteBackend
       });
       return isNewest;
     });
+  }
+
+  /** See {@link TaskStore.addTask}. One transaction. */
+  addTask(...task: Parameters<TaskStore["addTask"]>): Promise<boolean> {
+    return this.#run((statements) => addTask(statements, ...task));
+  }
+
+  /** See {@link TaskStore.readTask}. */
+  readTask(refId: string): Promise<FoundTask | undefined> {
+    return this.#run((statements) => readTask(statements, refId));
+  }
+
+  /** See {@link TaskStore.changeTask}. */
+  changeTask(refId: string, record: Entry, revision: number, lease?: number): Promise<boolean> {
+    return this.#run((statements) => changeTask(statements, refId, record, revision, lease));
+  }
+
+  /** See {@link TaskStore.renewTask}. */
+  renewTask(refId: string, revision: number, lease: number): Promise<boolean> {
+    return this.#run((statements) => renewTask(statements, refId, revision, lease));
+  }
+
+  /** See {@link TaskStore.taskOf}. */
+  taskOf(name: string): Promise<string | undefined> {
+    return this.#run((statements) => taskOf(statements, name));
+  }
+
+  /** See {@link TaskStore.abandonedTasks}. */
+  abandonedTasks(limit: number): Promise<readonly string[]> {
+    return this.#run((statements) => abandonedTasks(statements, limit));
   }
 
   /**

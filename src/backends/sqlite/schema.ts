@@ -59,6 +59,19 @@ const SCHEMA = [
     PRIMARY KEY (label, key)
   ) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS refcache_labels_expires_at ON refcache_labels(expires_at)",
+  // A name belongs to one task: the last that it was pointed at.
+  `CREATE TABLE IF NOT EXISTS refcache_tasks (
+    key TEXT PRIMARY KEY,
+    name TEXT UNIQUE,
+    revision INTEGER NOT NULL,
+    is_finished INTEGER NOT NULL,
+    lease_ends_at REAL NOT NULL,
+    expires_at REAL,
+    record TEXT NOT NULL
+  )`,
+  "CREATE INDEX IF NOT EXISTS refcache_tasks_expires_at ON refcache_tasks(expires_at)",
+  `CREATE INDEX IF NOT EXISTS refcache_tasks_unfinished
+    ON refcache_tasks(lease_ends_at) WHERE is_finished = 0`,
 ];
 
 const TABLES =

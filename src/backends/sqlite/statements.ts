@@ -3,6 +3,7 @@ import type { Database, Statement } from "./driver.js";
 import { type LabelStatements, prepareLabelStatements } from "./labels.js";
 import { prepareRanges, type RangeStatements } from "./ranges.js";
 import { prepareWriting, type WritingStatements } from "./streams.js";
+import { prepareTaskStatements, type TaskStatements } from "./tasks.js";
 
 /** What a listing reads of every row; pages follow each other by `rowid`. */
 export interface ListedRow {
@@ -85,6 +86,7 @@ export interface Statements {
   /** time: removes what is older, but for the newest, from which the next one is counted on. */
   readonly removeMessages: Statement;
   readonly labels: LabelStatements;
+  readonly tasks: TaskStatements;
 }
 
 const DAY_SECONDS = 86_400;
@@ -153,6 +155,7 @@ export function prepareStatements(database: Database): Statements {
       "DELETE FROM refcache_messages WHERE at < ? AND id < (SELECT max(id) FROM refcache_messages)",
     ),
     labels: prepareLabelStatements(database),
+    tasks: prepareTaskStatements(database),
   };
 }
 

@@ -12,13 +12,13 @@ export class Sweeper {
 
   /** @param interval milliseconds between two rounds. */
   constructor(
-    { removeExpired, removeExpiredLinks, removeOldLeases, labels, writing }: Statements,
+    { removeExpired, removeExpiredLinks, removeOldLeases, labels, tasks, writing }: Statements,
     interval: number,
   ) {
     const { disownSilent, removeRows, removeDisowned } = writing;
     const unfinished = [disownSilent, removeRows, removeDisowned];
     this.#statements = [
-      ...[removeExpired, removeExpiredLinks, removeOldLeases, labels.removeExpired],
+      ...[removeExpired, removeExpiredLinks, removeOldLeases, labels.removeExpired, tasks.removeExpired],
       ...unfinished,
     ];
     this.#timer = setInterval(() => void this.#sweep(), interval).unref();

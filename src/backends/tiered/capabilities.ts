@@ -14,11 +14,13 @@ import {
   hasRanges,
   hasReplace,
   hasStreams,
+  hasTasks,
   type LabelStore,
   type LeaseStore,
   type LinkStore,
   type RangeStore,
   type ReplaceStore,
+  type TaskStore,
 } from "../backend.js";
 import { streams } from "./streams.js";
 import type { Tiers } from "./tiers.js";
@@ -41,6 +43,7 @@ export function capabilitiesOf(tiers: Tiers): object {
     ...(hasChannel(store) ? channel(tiers, store) : {}),
     ...(hasCapacity(store) ? capacity(tiers, store) : {}),
     ...(hasStreams(store) ? streams(tiers, store) : {}),
+    ...(hasTasks(store) ? tasks(tiers, store) : {}),
   };
 }
 
@@ -142,4 +145,16 @@ function channel(tiers: Tiers, store: ChannelStore): ChannelStore {
 
 function capacity(tiers: Tiers, store: CapacitySource): CapacitySource {
   return { capacity: () => tiers.guard.ask(() => store.capacity()) };
+}
+
+/** Records change too often to be copied, and are of no use to anybody where only one server has them. */
+function tasks({ guard }: Tiers, store: TaskStore): TaskStore {
+  return {
+    addTask: (...task) => guard.ask(() => store.addTask(...task)),
+    readTask: (refId) => guard.ask(() => store.readTask(refId)),
+    changeTask: (...change) => guard.ask(() => store.changeTask(...change)),
+    renewTask: (...renewal) => guard.ask(() => store.renewTask(...renewal)),
+    taskOf: (name) => guard.ask(() => store.taskOf(name)),
+    abandonedTasks: (limit) => guard.ask(() => store.abandonedTasks(limit)),
+  };
 }

@@ -227,6 +227,37 @@ describe("leases", () => {
   });
 });
 
+describe("records of tasks", () => {
+  test("are the store's alone: each call asks it", async () => {
+    const { tiers, asked } = await overSqlite();
+    expect(await tiers.addTask(A, one, { lease: 10_000, name: "name" })).toBe(true);
+    asked();
+    for (let n = 0; n < 2; n++) {
+      expect((await tiers.readTask(A))?.record).toEqual(one);
+      expect(await tiers.taskOf("name")).toBe(A);
+    }
+    expect(asked()).toEqual(["readTask", "taskOf", "readTask", "taskOf"]);
+    expect(await tiers.get(A)).toBeUndefined();
+    expect((await tiers.health()).copies.entries).toBe(0);
+    expect(await tiers.renewTask(A, 1, 10_000)).toBe(true);
+    expect(await tiers.changeTask(A, two, 1, 0)).toBe(true);
+    expect(await tiers.abandonedTasks(10)).toEqual([]);
+  });
+
+  test("are out of reach while the store is away, fallback or not", async () => {
+    const { tiers, behind, comeBack } = withFallback();
+    await tiers.addTask(A, one, { lease: 10_000 });
+    behind.failure = gone;
+    await expect(tiers.addTask(B, one, { lease: 10_000 })).rejects.toThrow(StoreUnavailableError);
+    await expect(tiers.readTask(A)).rejects.toThrow(StoreUnavailableError);
+    await expect(tiers.changeTask(A, two, 1)).rejects.toThrow(StoreUnavailableError);
+    await expect(tiers.renewTask(A, 1, 10_000)).rejects.toThrow(StoreUnavailableError);
+    await comeBack();
+    expect(await tiers.readTask(A)).toMatchObject({ revision: 1 });
+    expect(await tiers.readTask(B)).toBeUndefined();
+  });
+});
+
 test("a write that replicas have not confirmed is in the store: it is told, and not kept here", async () => {
   const { tiers, behind } = withFallback();
   behind.failure = new ReplicationUnknownError("0 of 1 replicas have it for certain.");
