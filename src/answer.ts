@@ -10,6 +10,7 @@ import { makePreview, type Preview, type PreviewStrategy } from "./preview/previ
 import { strictJson } from "./preview/strict-json.js";
 import { type MadePreview, type PreviewSubject, recall, remember } from "./recent-previews.js";
 import type { ValueStream } from "./streams/value-stream.js";
+import type { TaskAnswer } from "./tasks/task-answer.js";
 
 /** A value as it comes back from the store: a `Date` has become text, a `bigint` beyond 2^53 digits, a stream a value. */
 export type Stored<T> = T extends Date
@@ -81,7 +82,7 @@ export interface HiddenAnswer extends AnswerBase {
 export type ValueType = "list" | "object" | "text" | "number" | "boolean" | "null";
 
 /** What a caller gets back: the value, or a reference with a preview. The members are the wire's, in snake_case. */
-export type Answer<T = unknown> = WholeAnswer<T> | PreviewAnswer | HiddenAnswer;
+export type Answer<T = unknown> = WholeAnswer<T> | PreviewAnswer | HiddenAnswer | TaskAnswer;
 
 /** A value to answer with. */
 export interface Result {

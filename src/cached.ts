@@ -153,7 +153,7 @@ export class CachedFunction {
    * @throws whatever the function or `validate` throws, unless values were used that the caller may not see; and
    * {@link RefCacheError}s of the cache's own.
    */
-  async call(call: Call): Promise<Answer | TaskAnswer> {
+  async call(call: Call): Promise<Answer> {
     try {
       return await this.#answer(call);
     } catch (error) {
@@ -171,7 +171,7 @@ export class CachedFunction {
     });
   }
 
-  async #answer(call: Call): Promise<Answer | TaskAnswer> {
+  async #answer(call: Call): Promise<Answer> {
     const outer = currentUsage();
     const asker = currentActor() ?? ANONYMOUS_AGENT;
     const running = this.#begin(call, { caller: outer?.caller ?? asker, asker }, outer);
@@ -416,7 +416,8 @@ export class CachedFunction {
     if (lease !== undefined) run.abort.onAbort(() => void lease.end().catch(() => {})); // nobody is to wait for its end
     const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
     const other = isShared ? await this.#keep(() => this.#store.tasks.unfinished(memo)) : undefined;
-    if (other !== undefined) return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
+    if (other !== undefined)
+      return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
     if (runner === undefined) return this.#run(running, params, memo, lease);
     if (run.call.order() === undefined) throw new ConfigurationError("tasks.runner", NOT_PORTABLE);
     return this.#resultOfTask(await this.#store.tasks.submit(run, runner), running.usage);
@@ -646,7 +647,9 @@ export class CachedFunction {
     const { coordination: own } = this.#options;
     const { coordination: cache } = this.#cache;
     const resolved = own === undefined ? cache : resolveCoordination(own, cache);
-    return resolved && this.asyncTimeout !== undefined ? { ...resolved, wait: this.#traits.maxAge } : resolved;
+    return resolved && this.asyncTimeout !== undefined
+      ? { ...resolved, wait: this.#traits.maxAge }
+      : resolved;
   }
 
   #toolOf(call: Call): string {

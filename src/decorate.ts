@@ -1,7 +1,6 @@
 import type { Answer } from "./answer.js";
 import type { CachedFunction } from "./cached.js";
 import type { TaskContext } from "./tasks/task.js";
-import type { TaskAnswer } from "./tasks/task-answer.js";
 
 /** Any function a cache may stand before. */
 type AnyFunction = (...params: never[]) => unknown;
@@ -41,7 +40,7 @@ export interface TaskDecorator {
   /** Wraps a function; what comes back takes the argument alone, or with a context of the layer above. */
   <Args, Context, R>(
     fn: (args: Args, context: Context & TaskContext) => R,
-  ): (args: Args, context?: Context) => Promise<Answer<Awaited<R>> | TaskAnswer>;
+  ): (args: Args, context?: Context) => Promise<Answer<Awaited<R>>>;
   /** A legacy method decorator (`experimentalDecorators`). */
   <Method extends (...params: never[]) => Promise<unknown>>(
     target: object,

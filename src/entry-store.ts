@@ -109,7 +109,8 @@ export class EntryStore {
       protection: this.protection,
       logger: options.logger,
       options: options.tasks,
-      onEnd: (_, { state, toolName, guarded }) => telemetry.taskEnded(state.status, toolName, guarded.namespace),
+      onEnd: (_, { state, toolName, guarded }) =>
+        telemetry.taskEnded(state.status, toolName, guarded.namespace),
     });
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
     this.#large = new LargeEntries(options.backend, this.background, this.protection.outlines);

@@ -240,7 +240,7 @@ export class RefCache {
    * how far it is, or why it has failed; that may be known by whoever may READ or EXECUTE its result.
    * @throws {ReferenceUnavailableError} when unknown, expired or forbidden; {InvalidPageError} when there is no such page.
    */
-  async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T> | TaskAnswer> {
+  async get<T = unknown>(refId: RefId, options: GetOptions = {}): Promise<Answer<T>> {
     const questions = this.#questions(options);
     const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
@@ -498,9 +498,11 @@ export class RefCache {
     if (patience > 0 && !isOver(task.state)) {
       task = await tasks.watch(refId, {
         ...{ wait: patience, signal },
-        onProgress: onProgress && (async (progress, guarded) => {
-          onProgress((await questions.wouldPermit("get", guarded)) ? progress : undefined);
-        }),
+        onProgress:
+          onProgress &&
+          (async (progress, guarded) => {
+            onProgress((await questions.wouldPermit("get", guarded)) ? progress : undefined);
+          }),
       });
       if (task === undefined) return undefined;
       mayRead = await this.#mayKnow(questions, task, refId);
@@ -704,7 +706,8 @@ async function mayCancel(
   { guarded, state }: TaskFacts,
   refId: RefId,
 ): Promise<boolean> {
-  const isStarter = state.starter === actorText(questions.actor) && (await questions.wouldPermit("info", guarded));
+  const isStarter =
+    state.starter === actorText(questions.actor) && (await questions.wouldPermit("info", guarded));
   return isStarter || questions.permits("delete", guarded, refId);
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Actor, checkActor } from "./actor.js";
 import type { TaskContext } from "../tasks/task.js";
+import { type Actor, checkActor } from "./actor.js";
 import type { Usage } from "./usage.js";
 
 /** What is known while a call runs. */

@@ -3,7 +3,6 @@ import type { ContentResult } from "fastmcp";
 import type { Answer } from "../answer.js";
 import { DecryptionError, RefCacheError, StoreError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { TaskAnswer } from "../tasks/task-answer.js";
 import { InvalidArguments } from "./schemas.js";
 
 /** The URI under which a reference can be read as a resource. */
@@ -17,7 +16,7 @@ export function resourceUri(refId: string): string {
  *
  * @param bare answer with the value alone where it is shown whole, as the tool's own output schema wants it.
  */
-export function toResult(answer: Answer | TaskAnswer, bare: boolean): ContentResult {
+export function toResult(answer: Answer, bare: boolean): ContentResult {
   const shown = bare && answer.is_complete ? answer.value : answer;
   const content: ContentResult["content"] = [{ type: "text", text: JSON.stringify(shown) }];
   if (!answer.is_complete && !answer.is_async && answer.ref_id !== null) {

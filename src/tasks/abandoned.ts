@@ -46,7 +46,8 @@ export class AbandonedTasks {
     if (!this.#isConfirmed(refId, revision)) return "leave";
     const isLate = Date.now() >= state.deadline;
     if (isLate && (state.owner === null || state.isIdempotent)) return "too_old";
-    if (isLate || !state.isIdempotent || state.runs >= MOST_RUNS || state.order === undefined) return "interrupted";
+    if (isLate || !state.isIdempotent || state.runs >= MOST_RUNS || state.order === undefined)
+      return "interrupted";
     return !state.order.isElsewhere && this.#isKnown(state.order.tool) ? "take_over" : "leave";
   }
 

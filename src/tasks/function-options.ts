@@ -1,7 +1,7 @@
-import { ConfigurationError } from "../errors.js";
 import type { Duration } from "../duration.js";
+import { ConfigurationError } from "../errors.js";
 import { timer } from "./options.js";
-import { RetryPlan, type Retries } from "./retry.js";
+import { type Retries, RetryPlan } from "./retry.js";
 import type { TaskFormat } from "./task.js";
 import type { TaskTraits } from "./task-run.js";
 
@@ -25,7 +25,8 @@ export function checkTaskOptions(options: TaskFunctionOptions): void {
   RetryPlan.of(options.retries);
   if (options.asyncTimeout !== undefined) timer(options.asyncTimeout, "asyncTimeout");
   if (options.maxAge !== undefined) timer(options.maxAge, "maxAge");
-  const idle = options.asyncTimeout === undefined && DEPENDENT.find((option) => options[option] !== undefined);
+  const idle =
+    options.asyncTimeout === undefined && DEPENDENT.find((option) => options[option] !== undefined);
   if (idle) throw new ConfigurationError(idle, "needs asyncTimeout");
 }
 

@@ -2,8 +2,8 @@ import type { CacheBackend } from "../backends/backend.js";
 import type { Wakeups } from "../coordination/wakeups.js";
 import { StoreError, TaskCancelledError, TaskInterruptedError } from "../errors.js";
 import type { RefId } from "../reference.js";
-import { RetryLater } from "./retry-later.js";
 import type { KnownTask, TaskFacts, TaskRecords } from "./records.js";
+import { RetryLater } from "./retry-later.js";
 import { TaskKeeper } from "./task-keeper.js";
 import type { TaskRun } from "./task-run.js";
 

@@ -60,7 +60,14 @@ const SHORTEST_LEASE = 500;
  * @throws {ConfigurationError} naming the option that is not acceptable.
  */
 export function resolveTaskOptions(options: TaskOptions = {}): ResolvedTaskOptions {
-  const { concurrency = 64, queue = 1000, maxAge = "1h", keep = "24h", lease = "10s", maxWait = "30s" } = options;
+  const {
+    concurrency = 64,
+    queue = 1000,
+    maxAge = "1h",
+    keep = "24h",
+    lease = "10s",
+    maxWait = "30s",
+  } = options;
   return {
     concurrency: checkInteger("tasks.concurrency", concurrency),
     queue: checkInteger("tasks.queue", queue, 0),

@@ -72,7 +72,11 @@ export class RemoteTasks {
   }
 
   /** A store that is away for a moment does not end the wait. */
-  async #readThrough(refId: RefId, due: number, signal: AbortSignal | undefined): Promise<KnownTask | undefined> {
+  async #readThrough(
+    refId: RefId,
+    due: number,
+    signal: AbortSignal | undefined,
+  ): Promise<KnownTask | undefined> {
     const patience = Math.min(due, performance.now() + LONGEST_OUTAGE_MS);
     for (;;) {
       signal?.throwIfAborted();

@@ -17,11 +17,7 @@ export interface RetryHooks {
  * Does something until it succeeds, or fails for good.
  * @throws what it threw last; the signal's reason.
  */
-export async function retrying<T>(
-  plan: RetryPlan,
-  attempt: () => Promise<T>,
-  hooks: RetryHooks,
-): Promise<T> {
+export async function retrying<T>(plan: RetryPlan, attempt: () => Promise<T>, hooks: RetryHooks): Promise<T> {
   for (let retryCount = hooks.done; ; ) {
     try {
       return await attempt();

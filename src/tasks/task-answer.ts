@@ -29,8 +29,13 @@ export interface TaskAnswer {
   can_retry?: boolean;
   /** The JSON Schema of the result, where the tool has an output schema; `full`. */
   expected_schema?: unknown;
+  // What other answers have, so that members can be asked for before it is known which answer it is.
   value?: undefined;
   preview?: undefined;
+  expires_at?: undefined;
+  stale?: undefined;
+  is_stored?: undefined;
+  total_items?: undefined;
 }
 
 /** How to tell of a task. */

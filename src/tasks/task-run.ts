@@ -184,9 +184,12 @@ export class TaskRun<T = unknown> {
   /** Gives it up, as its server ends, in favour of another where that may run it again. */
   handOver(): void {
     const order = this.takenOver?.order ?? this.call.order();
-    if (!this.call.traits.isIdempotent || order === undefined) return this.interrupt();
-    this.abort.abort(new TaskInterruptedError());
-    this.#giveUp(new RetryLater(0));
+    if (!this.call.traits.isIdempotent || order === undefined) {
+      this.interrupt();
+    } else {
+      this.abort.abort(new TaskInterruptedError());
+      this.#giveUp(new RetryLater(0));
+    }
   }
 
   /** Calls a listener at each change of the state. One at a time. */

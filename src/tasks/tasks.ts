@@ -17,13 +17,7 @@ import { type KnownTask, type TaskFacts, TaskRecords } from "./records.js";
 import { RemoteTasks, type RemoteWait } from "./remote-tasks.js";
 import { RetryLater } from "./retry-later.js";
 import type { Performed, TaskRunner } from "./runner.js";
-import {
-  isOver,
-  TASK_CANCELLED,
-  TASK_CHANGED,
-  type TaskFailure,
-  type TaskState,
-} from "./task.js";
+import { isOver, TASK_CANCELLED, TASK_CHANGED, type TaskFailure, type TaskState } from "./task.js";
 import type { ProgressListener, TaskRun } from "./task-run.js";
 import { LATE, within } from "./waiting.js";
 
@@ -158,7 +152,8 @@ export class Tasks {
       forget?.();
       run.waiting--;
       const isAlone = run.waiting === 0 && !run.isSettled && !this.isKept(run);
-      if (isAlone && isTold) run.interrupt(); // another process runs it
+      if (isAlone && isTold)
+        run.interrupt(); // another process runs it
       else if (isAlone && signal?.aborted) run.cancel();
     }
   }
@@ -213,7 +208,12 @@ export class Tasks {
    */
   async submit<T>(run: TaskRun<T>, runner: TaskRunner): Promise<KnownTask> {
     const { refId, deadline, call } = run;
-    const known = await this.records.add(refId, run.facts(null), Math.max(1, deadline - Date.now()), call.name);
+    const known = await this.records.add(
+      refId,
+      run.facts(null),
+      Math.max(1, deadline - Date.now()),
+      call.name,
+    );
     try {
       await runner.submit(refId);
     } catch (error) {
@@ -252,13 +252,16 @@ export class Tasks {
   async close(drain: number): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#sweeper);
-    if (this.#runs.size > 0) await within(settled([...this.#runs].map(({ outcome }) => outcome)), drain, undefined);
+    if (this.#runs.size > 0)
+      await within(settled([...this.#runs].map(({ outcome }) => outcome)), drain, undefined);
     const left = [...this.#runs];
     for (const run of left) run.handOver();
     const ends = [...this.local.all].map(({ ended }) => ended);
     if (ends.length > 0) await within(settled(ends), ENDING_MS, undefined);
     if (left.length > 0)
-      this.#logger.warn(`${left.length} long calls were given up, as the server ended. Their records say so.`);
+      this.#logger.warn(
+        `${left.length} long calls were given up, as the server ended. Their records say so.`,
+      );
     this.#remote.close();
     this.#cancellations.close();
     await this.options.runner?.close();
@@ -359,7 +362,8 @@ export class Tasks {
     const { owner } = this;
     const taken = withState(known, { owner, runs: runs + 1, status: "pending", note: undefined });
     const changed = await this.records.change(known, taken, this.options.lease);
-    if (changed !== undefined) this.local.keep(fn.resume(order, { ...known, revision: changed.revision }), changed);
+    if (changed !== undefined)
+      this.local.keep(fn.resume(order, { ...known, revision: changed.revision }), changed);
     return changed;
   }
 

@@ -1,5 +1,5 @@
-import { makeTaskAnswer, type TaskAnswer } from "./task-answer.js";
 import type { TaskFormat } from "./task.js";
+import { makeTaskAnswer, type TaskAnswer } from "./task-answer.js";
 import type { ToldTask } from "./tasks.js";
 
 const told = new WeakSet<object>();

@@ -1,11 +1,11 @@
 import { type BackendHealth, type CacheBackend, hasEvictions, hasHealth } from "../backends/backend.js";
 import type { EntryHead } from "../entry/entry.js";
 import type { Logger } from "../logger.js";
+import type { TaskStatus } from "../tasks/task.js";
 import { BackendFigures } from "./backend-figures.js";
 import { type CacheEvent, type CacheEventName, CacheEvents } from "./events.js";
 import { NamespaceLabels } from "./namespace-labels.js";
 import { observedBackend } from "./observed-backend.js";
-import type { TaskStatus } from "../tasks/task.js";
 import type { CacheStats } from "./stats.js";
 
 /** What became of a reference that somebody asked for. */
@@ -141,7 +141,15 @@ export class Telemetry {
     const tiers = hasHealth(this.#inner) ? { tiers: await this.#inner.health() } : {};
     return {
       since: this.#since,
-      calls: { hits: stored, stale, joined, misses: ran, deferred, failed, hitRate: answered && 1 - ran / answered },
+      calls: {
+        hits: stored,
+        stale,
+        joined,
+        misses: ran,
+        deferred,
+        failed,
+        hitRate: answered && 1 - ran / answered,
+      },
       tasks: { complete, failed: failedTasks, cancelled, handedOver },
       reads: { ...this.#reads },
       stored: this.#stored,
