@@ -135,6 +135,28 @@ describeRedisServer("a cluster, in use", () => {
     await backend.close();
   });
 
+  test("tasks go on while the server with their list refuses writes, and new ones are refused", async () => {
+    const backend = new RedisBackend({ url: topology.url, logger: recordingLogger() });
+    const list = await topology.primaryOf(slotOf("mcp-refcache:tasks"));
+    const ids = Array.from({ length: 50 }, (_, n) => reference(n));
+    const holders = await Promise.all(
+      ids.map((id) => topology.primaryOf(slotOf(`mcp-refcache:entry:${id}`))),
+    );
+    const [known = "", other = ""] = ids.filter((_, n) => holders[n] !== list);
+    const record = entry({ expiresIn: 60_000 });
+    await backend.addTask(known, record, { lease: 1 });
+    await ask(list, "config", "set", "maxmemory", "1");
+    expect(await backend.renewTask(known, 1, 20_000)).toBe(true);
+    expect(await backend.changeTask(known, record, 1, 20_000)).toBe(true);
+    await expect(backend.addTask(other, record, { lease: 1 })).rejects.toThrow(StoreFullError);
+    await ask(list, "config", "set", "maxmemory", "0");
+    expect(await backend.readTask(other)).toBeUndefined();
+    expect(await backend.abandonedTasks(10)).toEqual([]);
+    expect(Number(await ask(list, "zscore", "mcp-refcache:tasks", known))).toBeGreaterThan(Date.now());
+    await backend.clear();
+    await backend.close();
+  });
+
   test("entries are listed once each, and cleared, while slots move", { timeout: 60_000 }, async () => {
     const backend = new RedisBackend({ nodes: topology.nodes });
     await backend.clear();
