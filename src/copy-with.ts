@@ -4,11 +4,13 @@ export function copyWith<T extends object, V extends Readonly<Record<string, unk
   values: V,
 ): T & V {
   const copy = Object.create(Object.getPrototypeOf(original));
-  for (const name of Reflect.ownKeys(original).filter((name) => !Object.hasOwn(values, name)))
-    Object.defineProperty(copy, name, Object.getOwnPropertyDescriptor(original, name) as PropertyDescriptor);
-  for (const [name, value] of Object.entries(values)) {
-    const { enumerable = true, configurable = true } = Object.getOwnPropertyDescriptor(original, name) ?? {};
-    Object.defineProperty(copy, name, { value, enumerable, configurable, writable: true });
+  const names = new Set([...Reflect.ownKeys(original), ...Object.keys(values)]);
+  for (const name of names) {
+    const own = Object.getOwnPropertyDescriptor(original, name);
+    const { enumerable = true, configurable = true } = own ?? {};
+    const isNew = typeof name === "string" && Object.hasOwn(values, name);
+    const other = isNew && { value: values[name], enumerable, configurable, writable: true };
+    Object.defineProperty(copy, name, other || (own as PropertyDescriptor));
   }
   return copy;
 }

@@ -46,7 +46,7 @@ export function mintTaskReference(cacheName: string): RefId {
 
 /** Tells whether a reference is that of a task, or looks like it. */
 export function isTaskReference(refId: RefId): boolean {
-  return refId.length - refId.indexOf(":") - 1 === TASK_DIGITS && isReference(refId);
+  return isReference(refId) && refId.length - refId.indexOf(":") - 1 === TASK_DIGITS;
 }
 
 /**

@@ -25,7 +25,7 @@ export function getCachedResult<T extends FastMCPSessionAuth>(
 ): Tool<T, typeof parameters> {
   return {
     name: "get_cached_result",
-    description: `Read a stored result by ref_id: a preview, one page, or with full=true all of it if it is not too large. max_size bounds the answer in ${cache.unit}. Of a running task: how far it is; wait_ms waits for its end, response_format says how much is told. References last ${describeRetention(cache.defaultTtl)}.`,
+    description: `Read a stored result by ref_id: a preview, one page, or with full=true all of it if it is not too large. max_size bounds the answer in ${cache.unit}. Of a running task, its progress; wait_ms waits for its end. References last ${describeRetention(cache.defaultTtl)}.`,
     annotations: { readOnlyHint: true },
     parameters,
     execute: async ({ ref_id, page, page_size, max_size, full, wait_ms, response_format }, context) => {

@@ -475,7 +475,7 @@ describe("output schemas", () => {
     const table = tools.find(({ name }) => name === "table");
     expect(table?.outputSchema).toMatchObject({
       type: "object",
-      anyOf: [{ type: "object" }, { required: ["ref_id", "is_complete", "message"] }],
+      anyOf: [{ type: "object" }, { required: ["ref_id", "is_complete"] }],
     });
     const small = await call(client, "table", { count: 2 }); // the client validates against the schema as well
     expect(small.structuredContent).toEqual({

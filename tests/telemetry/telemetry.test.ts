@@ -39,7 +39,7 @@ describe("stats", () => {
     await call({ n: 1 });
     await expect(call({ n: -1 })).rejects.toThrow("no");
     const { calls, stored } = await cache.stats();
-    expect(calls).toEqual({ hits: 1, stale: 0, joined: 2, misses: 1, failed: 1, hitRate: 0.75 });
+    expect(calls).toEqual({ hits: 1, stale: 0, joined: 2, misses: 1, deferred: 0, failed: 1, hitRate: 0.75 });
     expect(stored).toBe(1);
   });
 
