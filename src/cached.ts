@@ -46,14 +46,15 @@ import { WritingFailure } from "./streams/written-text.js";
 import { argsFromWire, argsToWire } from "./tasks/args-wire.js";
 import { failureOf } from "./tasks/failure.js";
 import { traitsOf } from "./tasks/function-options.js";
+import { heardBy } from "./tasks/heard-by.js";
 import type { KnownTask } from "./tasks/records.js";
 import { RetryPlan } from "./tasks/retry.js";
 import { RetryLater } from "./tasks/retry-later.js";
 import { retrying } from "./tasks/retrying.js";
-import type { TaskContext, TaskOrder, TaskProgress } from "./tasks/task.js";
+import type { TaskContext, TaskOrder } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
 import { TaskFlights } from "./tasks/task-flights.js";
-import { type ProgressListener, type TaskCall, TaskRun, type TaskTraits } from "./tasks/task-run.js";
+import { type TaskCall, TaskRun, type TaskTraits } from "./tasks/task-run.js";
 import { Deferred } from "./tasks/tasks.js";
 import { tellTask } from "./tasks/tell.js";
 
@@ -706,15 +707,6 @@ function withContext(params: readonly unknown[], task: TaskContext): readonly un
   const [first, context, ...rest] = params;
   const isObject = typeof context === "object" && context !== null;
   return [first, isObject ? copyWith(context, { ...task }) : task, ...rest];
-}
-
-/** Who may not see the result hears only that there is progress. */
-function heardBy(questions: Questions, hear: (progress: TaskProgress | undefined) => void): ProgressListener {
-  return (progress, guarded) => {
-    const may = questions.wouldPermit("get", guarded);
-    if (may instanceof Promise) void may.then((may) => hear(may ? progress : undefined));
-    else hear(may ? progress : undefined);
-  };
 }
 
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {

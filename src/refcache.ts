@@ -48,6 +48,7 @@ import type { Draft } from "./streams/draft.js";
 import { chunksOf, itemsOf } from "./streams/read-back.js";
 import { type StreamParts, streamParts } from "./streams/value-stream.js";
 import { WritingFailure } from "./streams/written-text.js";
+import { heardBy } from "./tasks/heard-by.js";
 import { timer } from "./tasks/options.js";
 import type { TaskFacts } from "./tasks/records.js";
 import type { Performed } from "./tasks/runner.js";
@@ -498,11 +499,7 @@ export class RefCache {
     if (patience > 0 && !isOver(task.state)) {
       task = await tasks.watch(refId, {
         ...{ wait: patience, signal },
-        onProgress:
-          onProgress &&
-          (async (progress, guarded) => {
-            onProgress((await questions.wouldPermit("get", guarded)) ? progress : undefined);
-          }),
+        onProgress: onProgress && heardBy(questions, onProgress),
       });
       if (task === undefined) return undefined;
       mayRead = await this.#mayKnow(questions, task, refId);
