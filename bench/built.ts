@@ -8,8 +8,17 @@ function load(file: string): Promise<unknown> {
   return import(new URL(`../dist/${file}`, import.meta.url).href);
 }
 
-export const { DEFAULT_POLICY, fromJson, RefCache, MemoryBackend, ownedBy, runAs, SYSTEM, TieredBackend } =
-  (await load("index.js")) as typeof core;
+export const {
+  ANONYMOUS_AGENT,
+  DEFAULT_POLICY,
+  fromJson,
+  RefCache,
+  MemoryBackend,
+  ownedBy,
+  runAs,
+  SYSTEM,
+  TieredBackend,
+} = (await load("index.js")) as typeof core;
 export const { SqliteBackend } = (await load(
   "backends/sqlite/index.js",
 )) as typeof import("mcp-refcache/sqlite");

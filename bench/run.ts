@@ -12,6 +12,7 @@ import { type Effort, measure } from "./measure.js";
 import { pageContests } from "./pages.js";
 import { storeContests } from "./stores.js";
 import { heading, headingOf, line, lineOf } from "./table.js";
+import { taskContests } from "./tasks.js";
 import { telemetryContests } from "./telemetry.js";
 
 const isShort = process.argv.includes("--short");
@@ -25,6 +26,7 @@ console.log(heading());
 for (const contests of [
   storeContests,
   accessContests,
+  taskContests,
   hitContests,
   rowContests,
   compressionContests,
