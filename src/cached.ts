@@ -197,8 +197,7 @@ export class CachedFunction {
     }
   }
 
-  #begin(asked: Call, { caller, asker }: Pick<TaskOrder, "caller" | "asker">, outer?: Usage): Running {
-    const call = this.asyncTimeout === undefined ? asked : { ...asked, keyed: 1 }; // then comes a context
+  #begin(call: Call, { caller, asker }: Pick<TaskOrder, "caller" | "asker">, outer?: Usage): Running {
     const usage = new Usage(caller, outer);
     const told = { usage, outer, tool: this.#toolOf(call) };
     const disclosure = new Disclosure(this.#store.questionsOf(caller), told, this.#cache);
@@ -511,25 +510,28 @@ export class CachedFunction {
   }
 
   /** Executes it as often as need be, once it is its turn. */
-  async #executed(running: Running, params: readonly unknown[]): Promise<Executed> {
+  #executed(running: Running, params: readonly unknown[]): Promise<Executed> {
+    const { run } = running;
+    const all = this.#options.retries
+      ? () => this.#executeAgain(running, params)
+      : () => this.#execute(running, params);
+    return run === undefined ? all() : this.#store.tasks.runHere(run, () => runTask(run.context, all));
+  }
+
+  #executeAgain(running: Running, params: readonly unknown[]): Promise<Executed> {
     const { run, call } = running;
     const isElsewhere = run?.takenOver?.order?.isElsewhere === true;
-    const all = () =>
-      retrying(this.#retries, () => this.#execute(running, params), {
-        get signal() {
-          return run === undefined ? call.signal : run.abort.signal;
-        },
-        done: run?.retryCount ?? 0,
-        causeOf: (thrown) => (thrown instanceof RunFailure ? thrown.cause : thrown),
-        onRetry: (count, delay) => {
-          if (run === undefined) return;
-          run.retryCount = count;
-          if (isElsewhere) throw new RetryLater(delay);
-          run.note(`Attempt ${count + 1} of ${this.#traits.retries + 1} in ${Math.ceil(delay / 1000)} s.`);
-        },
-      });
-    if (run === undefined) return all();
-    return this.#store.tasks.runHere(run, () => runTask(run.context, all));
+    return retrying(this.#retries, () => this.#execute(running, params), {
+      signal: run === undefined ? call.signal : run.abort.signal,
+      done: run?.retryCount ?? 0,
+      causeOf: (thrown) => (thrown instanceof RunFailure ? thrown.cause : thrown),
+      onRetry: (count, delay) => {
+        if (run === undefined) return;
+        run.retryCount = count;
+        if (isElsewhere) throw new RetryLater(delay);
+        run.note(`Attempt ${count + 1} of ${this.#traits.retries + 1} in ${Math.ceil(delay / 1000)} s.`);
+      },
+    });
   }
 
   /** Of a text that is in the store already, nothing is left to answer with where that fails. */
@@ -706,7 +708,8 @@ const NOT_PORTABLE = "the arguments of this call are not plain data, so no other
 function withContext(params: readonly unknown[], task: TaskContext): readonly unknown[] {
   const [first, context, ...rest] = params;
   const isObject = typeof context === "object" && context !== null;
-  return [first, isObject ? copyWith(context, { ...task }) : task, ...rest];
+  if (!isObject) return [first, task, ...rest];
+  return [first, copyWith(context, { progress: task.progress, signal: task.signal }), ...rest];
 }
 
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {

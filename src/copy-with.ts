@@ -4,13 +4,12 @@ export function copyWith<T extends object, V extends Readonly<Record<string, unk
   values: V,
 ): T & V {
   const copy = Object.create(Object.getPrototypeOf(original));
-  const names = new Set([...Reflect.ownKeys(original), ...Object.keys(values)]);
-  for (const name of names) {
-    const own = Object.getOwnPropertyDescriptor(original, name);
-    const { enumerable = true, configurable = true } = own ?? {};
+  for (const name of new Set([...Reflect.ownKeys(original), ...Object.keys(values)])) {
+    const former = Object.getOwnPropertyDescriptor(original, name) ?? {};
+    const { enumerable = true, configurable = true } = former;
     const isNew = typeof name === "string" && Object.hasOwn(values, name);
-    const other = isNew && { value: values[name], enumerable, configurable, writable: true };
-    Object.defineProperty(copy, name, other || (own as PropertyDescriptor));
+    const changed = isNew && { value: values[name], enumerable, configurable, writable: true };
+    Object.defineProperty(copy, name, changed || former);
   }
   return copy;
 }

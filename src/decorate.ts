@@ -126,16 +126,22 @@ function defineBound(self: object, key: string | symbol, cached: CachedFunction)
 /** What stands on the prototype, for calls by `super` or `call`. */
 function unbound(cached: CachedFunction): unknown {
   return function (this: unknown, ...params: unknown[]) {
-    return cached.call({ self: this, params, tool: methodName(className(this), cached) });
+    return cached.call({ self: this, params, tool: methodName(className(this), cached), ...keyedBy(cached) });
   };
 }
 
 function wrap(cached: CachedFunction, self: unknown, owner?: string): unknown {
   const tool = owner === undefined ? {} : { tool: methodName(owner, cached) };
   cached.serve({ self, ...tool });
-  const wrapper = (...params: unknown[]) => cached.call({ self, params, ...tool });
+  const facts = { ...tool, ...keyedBy(cached) };
+  const wrapper = (...params: unknown[]) => cached.call({ self, params, ...facts });
   Object.defineProperty(wrapper, "name", { value: cached.functionName, configurable: true });
   return Object.defineProperty(wrapper, TARGET, { value: { cached, self } satisfies CachedTarget });
+}
+
+/** Behind the first argument of a call that may become a task comes a context, which does not tell it from another. */
+function keyedBy({ asyncTimeout }: CachedFunction): { keyed?: number } {
+  return asyncTimeout === undefined ? {} : { keyed: 1 };
 }
 
 function className(self: unknown): string {

@@ -129,7 +129,7 @@ export class TaskRun<T = unknown> {
 
   /** What the function gets. */
   get context(): TaskContext {
-    this.#context ??= { progress: (progress) => this.#report(progress), signal: this.abort.signal };
+    this.#context ??= new RunContext(this.abort, (progress) => this.#report(progress));
     return this.#context;
   }
 
@@ -255,5 +255,21 @@ export class TaskRun<T = unknown> {
     this.#onChange();
     const { latest } = this.#meter;
     if (latest !== undefined && this.#listeners !== undefined) this.tell(latest, this.call.guarded());
+  }
+}
+
+/** Its signal is made when it is asked for. */
+class RunContext implements TaskContext {
+  readonly #abort: LazyAbort;
+
+  constructor(
+    abort: LazyAbort,
+    readonly progress: TaskContext["progress"],
+  ) {
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 }
