@@ -312,7 +312,7 @@ export class CachedFunction {
     const toolName = this.#toolOf(call);
     const tool = this.#names.identityOf(toolName);
     const who = { caller: usage.caller, asker: questions.actor };
-    const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits);
+    const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits.maxDepth);
     if (args === undefined) return undefined;
     return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
   }
@@ -702,7 +702,8 @@ class NotReady {
 /** Stands for the call of another process. */
 const ELSEWHERE = new Usage(SYSTEM);
 
-const NOT_PORTABLE = "the arguments of this call are not plain data, so no other process can run it";
+const NOT_PORTABLE =
+  "the arguments of this call are not plain data, or above 256 KiB, so no other process can run it";
 
 /** The function's context with what concerns its task. */
 function withContext(params: readonly unknown[], task: TaskContext): readonly unknown[] {

@@ -1,6 +1,7 @@
 import type { CacheBackend } from "../backends/backend.js";
 import type { Wakeups } from "../coordination/wakeups.js";
 import { StoreError, TaskCancelledError, TaskInterruptedError } from "../errors.js";
+import type { Logger } from "../logger.js";
 import type { RefId } from "../reference.js";
 import type { KnownTask, TaskFacts, TaskRecords } from "./records.js";
 import { RetryLater } from "./retry-later.js";
@@ -24,6 +25,7 @@ export interface LocalTasksOptions {
   readonly owner: string;
   /** Milliseconds. */
   readonly lease: number;
+  readonly logger: Logger;
   readonly cancellations: Wakeups;
   /** Called when the record of a task has changed. */
   announce(refId: RefId): void;
@@ -58,10 +60,10 @@ export class LocalTasks {
     const kept = this.#tasks.get(refId);
     if (kept !== undefined) return kept;
     run.call.usage.isUnattended = true;
-    const { records, owner, lease, announce } = this.#options;
+    const { records, owner, lease, logger, announce } = this.#options;
     const keeper: TaskKeeper = new TaskKeeper(
       {
-        ...{ refId, records, owner, lease, name: run.call.name },
+        ...{ refId, records, owner, lease, logger, name: run.call.name },
         facts: () => run.facts(owner),
         onCancel: () => run.cancel(),
         onLost: () => run.interrupt(),

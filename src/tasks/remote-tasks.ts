@@ -1,6 +1,6 @@
 import type { ChannelStore } from "../backends/backend.js";
 import { Wakeups } from "../coordination/wakeups.js";
-import { StoreError } from "../errors.js";
+import { StoreError, TaskRefusedError } from "../errors.js";
 import type { RefId } from "../reference.js";
 import type { KnownTask, TaskRecords } from "./records.js";
 import { isOver, TASK_CHANGED } from "./task.js";
@@ -24,6 +24,7 @@ const LONGEST_OUTAGE_MS = 60_000;
 export class RemoteTasks {
   readonly #records: TaskRecords;
   readonly #wakeups: Wakeups;
+  readonly #end = new AbortController();
   readonly #heed: (known: KnownTask) => Promise<KnownTask>;
 
   /** @param heed is given each record that is read, and does what is to be done about abandoned ones. */
@@ -45,9 +46,10 @@ export class RemoteTasks {
 
   /**
    * Waits until a task is over, or the time is; gives what is known of it then. `undefined` where there is no record.
-   * @throws the signal's reason; {StoreError}
+   * @throws the signal's reason; {TaskRefusedError} when this server ends; {StoreError}
    */
-  async wait(refId: RefId, { wait, signal, onProgress }: RemoteWait): Promise<KnownTask | undefined> {
+  async wait(refId: RefId, { wait, signal: own, onProgress }: RemoteWait): Promise<KnownTask | undefined> {
+    const signal = own === undefined ? this.#end.signal : AbortSignal.any([own, this.#end.signal]);
     const due = wait === undefined ? Number.POSITIVE_INFINITY : performance.now() + wait;
     const watch = this.#wakeups.watch(refId);
     let told = 0;
@@ -67,19 +69,17 @@ export class RemoteTasks {
     }
   }
 
+  /** Nobody waits any longer. */
   close(): void {
+    this.#end.abort(new TaskRefusedError("This server shuts down."));
     this.#wakeups.close();
   }
 
   /** A store that is away for a moment does not end the wait. */
-  async #readThrough(
-    refId: RefId,
-    due: number,
-    signal: AbortSignal | undefined,
-  ): Promise<KnownTask | undefined> {
+  async #readThrough(refId: RefId, due: number, signal: AbortSignal): Promise<KnownTask | undefined> {
     const patience = Math.min(due, performance.now() + LONGEST_OUTAGE_MS);
     for (;;) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       try {
         return await this.read(refId);
       } catch (error) {

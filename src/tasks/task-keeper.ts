@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { StoreError } from "../errors.js";
+import { RefCacheError } from "../errors.js";
+import type { Logger } from "../logger.js";
 import type { RefId } from "../reference.js";
 import type { KnownTask, TaskFacts, TaskRecords } from "./records.js";
 import { isOver } from "./task.js";
@@ -15,6 +16,7 @@ export interface TaskKeeperOptions {
   readonly name: string | undefined;
   /** Milliseconds. */
   readonly lease: number;
+  readonly logger: Logger;
   /** What the record is to say now. */
   facts(): TaskFacts;
   /** Called when somebody wants the task to end. */
@@ -31,7 +33,8 @@ const PROGRESS_INTERVAL_MS = 1000;
 const RENEWALS_PER_LIFE = 3;
 /** Milliseconds for which the end of a task is tried to be noted while the store is away; others find it out by then. */
 const LONGEST_ENDING_MS = 60_000;
-const FIRST_PAUSE_MS = 100;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1000;
 /** Attempts to change a record that others change at the same time. */
 const MOST_CONFLICTS = 20;
 
@@ -46,6 +49,7 @@ export class TaskKeeper {
   #timer: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #isLost = false;
+  #hasWarned = false;
 
   /** @param known the record where there is one already. */
   constructor(options: TaskKeeperOptions, known?: KnownTask) {
@@ -76,14 +80,15 @@ export class TaskKeeper {
     return !this.#isLost;
   }
 
-  /** Notes the end of the task; `false` where others have given it up before, which stands. */
+  /** Notes the end of the task; `false` where others have said before that it has ended otherwise, which stands. */
   async end(): Promise<boolean> {
-    clearInterval(this.#timer);
-    this.#throttle.stop();
+    this.stop();
     const due = Date.now() + LONGEST_ENDING_MS;
-    for (let pause = FIRST_PAUSE_MS; !(await this.#tryToWrite()) && Date.now() < due; pause *= 2)
+    for (let pause = FIRST_PAUSE_MS; !(await this.#tryToWrite()) && Date.now() < due; ) {
       await sleep(pause, undefined, { ref: false });
-    return !this.#isLost;
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    }
+    return !this.#isLost || this.#known?.state.status === this.#options.facts().state.status;
   }
 
   /** Keeps the record no longer, and leaves it as it is. */
@@ -98,16 +103,23 @@ export class TaskKeeper {
       await this.#alone(() => this.#write());
       return true;
     } catch (error) {
-      if (error instanceof StoreError) return false; // tried again with the next renewal
-      throw error;
+      this.#warn(error);
+      return false; // tried again with the next renewal
     }
+  }
+
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const why = error instanceof RefCacheError ? error.message : (error as Error).name;
+    this.#options.logger.warn(`The record of a running task cannot be written: ${why} It is tried again.`);
   }
 
   async #renew(): Promise<void> {
     try {
       await this.#alone(() => this.#renewNow());
-    } catch {
-      // The store may be back at the next time.
+    } catch (error) {
+      this.#warn(error); // the store may be back at the next time
     }
   }
 

@@ -95,7 +95,8 @@ export class Tasks {
     this.#cancellations = new Wakeups(this.#channel, TASK_CANCELLED);
     this.#logger = logger;
     this.local = new LocalTasks({
-      ...{ backend, records: this.records, owner: this.owner, lease, cancellations: this.#cancellations },
+      ...{ backend, records: this.records, owner: this.owner, lease, logger },
+      cancellations: this.#cancellations,
       announce: (refId) => this.announce(refId),
       onEnd: (refId, facts) => {
         if (facts.state.status === "complete") this.#complete.set(refId, true);
