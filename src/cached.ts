@@ -25,7 +25,6 @@ import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
 import type { EntryOptions, EntryStore } from "./entry-store.js";
 import {
-  ConfigurationError,
   HiddenArgumentError,
   ReferenceUnavailableError,
   StoreError,
@@ -286,7 +285,6 @@ export class CachedFunction {
   /** What a run is to know of the call that it makes. */
   #taskCall(running: Running, name: string | undefined): TaskCall {
     const { call, usage, place, questions } = running;
-    let order: TaskOrder | null | undefined;
     return {
       toolName: this.#toolOf(call),
       name,
@@ -295,25 +293,20 @@ export class CachedFunction {
       traits: this.#traits,
       expectedSchema: call.expectedSchema,
       guarded: () => ({ namespace: place.namespace, policy: usage.restrict(place.policy) }),
-      order: () => {
-        if (order === undefined) order = this.#orderOf(running) ?? null;
-        return order ?? undefined;
-      },
+      order: (isElsewhere) => this.#orderOf(running, isElsewhere),
       failureOf: (error) =>
         failureOf(error instanceof RunFailure || error instanceof NotReady ? error.cause : error),
       mint: () => mintTaskReference(this.#cache.name),
     };
   }
 
-  /** A call for another process to make; `undefined` where none is to, or could. */
-  #orderOf({ call, usage, questions }: Running): TaskOrder | undefined {
-    const isElsewhere = this.#cache.tasks.runner !== undefined;
-    if (!isElsewhere && !this.#traits.isIdempotent) return undefined;
+  /** A call for another process to make; `undefined` where none could. */
+  #orderOf({ call, usage, questions }: Running, isElsewhere: boolean): TaskOrder | undefined {
     const toolName = this.#toolOf(call);
     const tool = this.#names.identityOf(toolName);
-    const who = { caller: usage.caller, asker: questions.actor };
     const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits.maxDepth);
     if (args === undefined) return undefined;
+    const who = { caller: usage.caller, asker: questions.actor };
     return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
   }
 
@@ -328,15 +321,16 @@ export class CachedFunction {
     };
     const running = this.#begin(call, order);
     const work = (run: TaskRun<Produced>) =>
-      runCall(running.usage, () => this.#resumed({ ...running, run }, known.refId), order.asker);
+      runCall(running.usage, () => this.#resumed({ ...running, run }, run), order.asker);
     return new TaskRun(this.#taskCall(running, undefined), work, known.refId, known.state);
   }
 
   /** Who died may have stored the result before. */
-  async #resumed(begun: Running, refId: RefId): Promise<Produced> {
+  async #resumed(begun: Running, run: TaskRun<Produced>): Promise<Produced> {
+    const { refId } = run;
     if (await this.#store.backend.exists(refId)) return { refId, entry: await this.#store.saved(refId) };
     const { running, prepared, memo } = await this.#ready(begun);
-    return this.#run(running, prepared.params, memo);
+    return this.#store.tasks.beginHere(run, () => this.#run(running, prepared.params, memo));
   }
 
   /** What another user's call made is not told of to those who may do nothing with it; theirs is made for them. */
@@ -418,9 +412,10 @@ export class CachedFunction {
     const other = isShared ? await this.#keep(() => this.#store.tasks.unfinished(memo)) : undefined;
     if (other !== undefined)
       return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
-    if (runner === undefined) return this.#run(running, params, memo, lease);
-    if (run.call.order() === undefined) throw new ConfigurationError("tasks.runner", NOT_PORTABLE);
-    return this.#resultOfTask(await this.#store.tasks.submit(run, runner), running.usage);
+    return this.#store.tasks.begin(run, {
+      runHere: () => this.#run(running, params, memo, lease),
+      resultOf: (known) => this.#resultOfTask(known, running.usage),
+    });
   }
 
   /** What a task has come to that another process ran. */
@@ -509,13 +504,13 @@ export class CachedFunction {
     return { refId, entry: this.#store.showable(entry), preview, by: usage };
   }
 
-  /** Executes it as often as need be, once it is its turn. */
+  /** Executes it as often as need be. */
   #executed(running: Running, params: readonly unknown[]): Promise<Executed> {
     const { run } = running;
     const all = this.#options.retries
       ? () => this.#executeAgain(running, params)
       : () => this.#execute(running, params);
-    return run === undefined ? all() : this.#store.tasks.runHere(run, () => runTask(run.context, all));
+    return run === undefined ? all() : runTask(run.context, all);
   }
 
   #executeAgain(running: Running, params: readonly unknown[]): Promise<Executed> {
@@ -701,9 +696,6 @@ class NotReady {
 
 /** Stands for the call of another process. */
 const ELSEWHERE = new Usage(SYSTEM);
-
-const NOT_PORTABLE =
-  "the arguments of this call are not plain data, or above 256 KiB, so no other process can run it";
 
 /** The function's context with what concerns its task. */
 function withContext(params: readonly unknown[], task: TaskContext): readonly unknown[] {

@@ -18,7 +18,7 @@ export interface TaskOptions {
   readonly lease?: Duration | undefined;
   /** The longest that a poll may wait. Below what clients wait for an answer. Default `"30s"`. */
   readonly maxWait?: Duration | undefined;
-  /** Runs tasks in other processes. Default: a call runs in the process that got it. */
+  /** Runs such calls, with bounds of its own. Default: the process that got them. */
   readonly runner?: TaskRunner | undefined;
 }
 
@@ -46,8 +46,8 @@ export const taskOptionsShape = z.strictObject({
   runner: z
     .custom<TaskRunner>(
       (value) =>
-        ["submit", "withdraw", "close"].every((method) => typeof (value as never)?.[method] === "function"),
-      { message: "must be a task runner (an object with submit, withdraw, close)" },
+        ["run", "withdraw", "close"].every((method) => typeof (value as never)?.[method] === "function"),
+      { message: "must be a task runner (an object with run, withdraw, close)" },
     )
     .optional(),
 });

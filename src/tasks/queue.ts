@@ -24,7 +24,7 @@ export class TaskQueue {
    * aborted.
    * @throws {TaskRefusedError} at once when there is no room; the reason once it is aborted before it has begun.
    */
-  run<T>(work: () => Promise<T>, abort: LazyAbort): Promise<T> {
+  run<T>(work: () => Promise<T>, abort: Pick<LazyAbort, "onAbort">): Promise<T> {
     if (this.#running + this.#waiting >= this.#limit.concurrency + this.#mostWaiting)
       throw new TaskRefusedError(
         `This server runs ${this.#running} long calls already, and ${this.#waiting} more wait.`,

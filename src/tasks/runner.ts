@@ -1,18 +1,31 @@
 /**
- * Runs tasks in other processes, whichever servers take the calls. The record in the store tells what becomes of a task;
- * a runner only brings its reference to a process that performs it, by {@link RefCache.performTask}, and brings it again
- * when that process dies.
+ * Runs the calls of tools with `asyncTimeout`: in this process, as {@link InProcessRunner} does, or in others. There, the
+ * record in the store tells what becomes of a call; a runner only brings its reference to a process that performs it, by
+ * {@link RefCache.performTask}, and brings it again when that process dies.
  */
 export interface TaskRunner {
   /**
-   * Takes a task whose record is in the store, as pending; it is to be performed once, as soon as there is room.
-   * @throws {TaskRefusedError} when it has no room for more; {StoreError} when its queue cannot be reached.
+   * Runs a call to its end, by one of the two methods that it has.
+   * @throws {TaskRefusedError} when there is no room for it; what the call throws.
    */
-  submit(refId: string): Promise<void>;
-  /** Takes back a task that nobody has begun; tells whether it could. */
+  run<T>(call: RunnableCall<T>): Promise<T>;
+  /** Takes back a task that no process has begun; tells whether it could. */
   withdraw(refId: string): Promise<boolean>;
-  /** Releases connections. What was submitted stays submitted. */
+  /** Releases connections. What other processes have, they keep. */
   close(): Promise<void>;
+}
+
+/** A call for a {@link TaskRunner}. */
+export interface RunnableCall<T> {
+  /** Runs it in this process. Once. */
+  runHere(): Promise<T>;
+  /**
+   * Stores it as a pending task, gives its reference to `submit`, and waits for its end. What `submit` throws is the end
+   * of the task.
+   */
+  runElsewhere(submit: (refId: string) => Promise<void>): Promise<T>;
+  /** Calls a listener when nobody wants the call any more; until the function that it returns is called. */
+  onAbort(listener: (reason: Error) => void): () => void;
 }
 
 /** What became of a task that was to be performed. */

@@ -1,6 +1,6 @@
 import type { Guarded } from "../access/checker.js";
 import type { Usage } from "../access/usage.js";
-import { TaskCancelledError, TaskInterruptedError, TaskTooOldError } from "../errors.js";
+import { ConfigurationError, TaskCancelledError, TaskInterruptedError, TaskTooOldError } from "../errors.js";
 import type { RefId } from "../reference.js";
 import { LazyAbort } from "./abort.js";
 import { ProgressMeter } from "./progress.js";
@@ -37,8 +37,11 @@ export interface TaskCall {
   readonly expectedSchema: unknown;
   /** Who may know of it now: what was used so far counts. */
   guarded(): Guarded;
-  /** What it takes to run it elsewhere; `undefined` where it cannot be. */
-  order(): TaskOrder | undefined;
+  /**
+   * What it takes to run it in another process; `undefined` where it cannot be.
+   * @param isElsewhere see {@link TaskOrder.isElsewhere}.
+   */
+  order(isElsewhere: boolean): TaskOrder | undefined;
   /** What is told of an error to those who may know it. */
   failureOf(error: unknown): TaskFailure;
   /** A new reference. */
@@ -61,7 +64,7 @@ export class TaskRun<T = unknown> {
   readonly outcome: Promise<T>;
   /** The task in whose place this run has nothing to do but to wait: another server, or worker, runs it. */
   following: RefId | undefined;
-  /** Whether its function is to run, or runs, in this process. */
+  /** Whether its function is to run, or runs, in this process, as far as is known. */
   isHere = false;
   /** Whether its result is being stored: it will be there in a moment. */
   isSaving = false;
@@ -78,6 +81,7 @@ export class TaskRun<T = unknown> {
   #refId: RefId | undefined;
   #meter: ProgressMeter | undefined;
   #context: TaskContext | undefined;
+  #order: TaskOrder | undefined;
   #note: string | undefined;
   #error: TaskFailure | undefined;
   #listeners: Set<ProgressListener> | undefined;
@@ -138,6 +142,17 @@ export class TaskRun<T = unknown> {
     return this.#meter?.latest;
   }
 
+  /**
+   * Says that it is for another process to run.
+   * @throws {ConfigurationError} when none could.
+   */
+  goElsewhere(): void {
+    this.#order = this.call.order(true);
+    if (this.#order === undefined) throw new ConfigurationError("tasks.runner", NOT_PORTABLE);
+    this.isHere = false;
+    this.following = this.refId;
+  }
+
   /** Says that it runs from now on. */
   begin(): void {
     this.#status = "processing";
@@ -183,8 +198,7 @@ export class TaskRun<T = unknown> {
 
   /** Gives it up, as its server ends, in favour of another where that may run it again. */
   handOver(): void {
-    const order = this.takenOver?.order ?? this.call.order();
-    if (!this.call.traits.isIdempotent || order === undefined) {
+    if (!this.call.traits.isIdempotent || this.#orderToRepeat === undefined) {
       this.interrupt();
     } else {
       this.abort.abort(new TaskInterruptedError());
@@ -238,8 +252,15 @@ export class TaskRun<T = unknown> {
       isIdempotent: traits.isIdempotent,
       expectedSchema: call.expectedSchema,
       format: traits.format,
-      order: takenOver?.order ?? call.order(),
+      order: this.#orderToRepeat,
     };
+  }
+
+  /** What another process would need, where one may have to run it. */
+  get #orderToRepeat(): TaskOrder | undefined {
+    this.#order ??= this.takenOver?.order;
+    if (this.call.traits.isIdempotent) this.#order ??= this.call.order(false);
+    return this.#order;
   }
 
   #giveUpBy(reason: Error): void {
@@ -257,6 +278,9 @@ export class TaskRun<T = unknown> {
     if (latest !== undefined && this.#listeners !== undefined) this.tell(latest, this.call.guarded());
   }
 }
+
+const NOT_PORTABLE =
+  "the argument of this call is not plain data of at most 256 KiB, or its tool has no name, so no other process can run it";
 
 /** Its signal is made when it is asked for. */
 class RunContext implements TaskContext {

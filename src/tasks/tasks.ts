@@ -9,10 +9,10 @@ import type { Logger } from "../logger.js";
 import type { RefId } from "../reference.js";
 import { AbandonedTasks } from "./abandoned.js";
 import { type TaskFunction, TaskFunctions } from "./functions.js";
+import { InProcessRunner } from "./in-process-runner.js";
 import { LocalTasks } from "./local-tasks.js";
 import type { ResolvedTaskOptions } from "./options.js";
 import { performTask } from "./perform.js";
-import { TaskQueue } from "./queue.js";
 import { type KnownTask, type TaskFacts, TaskRecords } from "./records.js";
 import { RemoteTasks, type RemoteWait } from "./remote-tasks.js";
 import { RetryLater } from "./retry-later.js";
@@ -26,6 +26,14 @@ export interface ToldTask extends TaskFacts {
   readonly refId: RefId;
   /** Whether this process only knows of it, as the store is away. */
   readonly isLocal: boolean;
+}
+
+/** What it takes to run a call, here or elsewhere. */
+export interface TaskWork<T> {
+  /** Runs it in this process. */
+  runHere(): Promise<T>;
+  /** What is made of a task that another process has run. */
+  resultOf(known: KnownTask): Promise<T>;
 }
 
 /** What a call comes to whose caller does not wait for its end. */
@@ -67,11 +75,12 @@ export interface TasksOptions {
 export class Tasks {
   readonly options: ResolvedTaskOptions;
   readonly functions = new TaskFunctions();
-  readonly queue: TaskQueue;
   /** This server, in records. */
   readonly owner = nanoid();
   readonly records: TaskRecords;
   readonly local: LocalTasks;
+  readonly #inProcess: InProcessRunner;
+  readonly #runner: TaskRunner;
   readonly #backend: CacheBackend;
   readonly #channel: ChannelStore | undefined;
   readonly #remote: RemoteTasks;
@@ -87,7 +96,8 @@ export class Tasks {
     const { lease } = options;
     this.options = options;
     this.#backend = backend;
-    this.queue = new TaskQueue(options.concurrency, options.queue);
+    this.#inProcess = new InProcessRunner(options.concurrency, options.queue);
+    this.#runner = options.runner ?? this.#inProcess;
     this.records = new TaskRecords(hasTasks(backend) ? backend : new MemoryTasks(), protection, options.keep);
     this.#channel = hasChannel(backend) ? backend : undefined;
     this.#abandoned = new AbandonedTasks(lease, (tool) => this.functions.has(tool));
@@ -112,24 +122,34 @@ export class Tasks {
   }
 
   /**
-   * Runs the function of a run once it is its turn.
+   * Runs a call once it is its turn, wherever its runner wants it.
    * @throws {TaskRefusedError} when there is no room for it; why it was aborted, whatever it returned since.
    */
-  async runHere<T, R>(run: TaskRun<R>, work: () => Promise<T>): Promise<T> {
+  async begin<T>(run: TaskRun<T>, work: TaskWork<T>, runner = this.#runner): Promise<T> {
     if (this.#isClosing) throw new TaskRefusedError("This server shuts down.");
     this.#runs.add(run as TaskRun<unknown>);
     run.isHere = true;
     try {
-      return await this.queue.run(() => {
-        run.begin();
-        return work();
-      }, run.abort);
+      return await runner.run({
+        runHere: () => {
+          run.begin();
+          return work.runHere();
+        },
+        runElsewhere: async (submit) => work.resultOf(await this.#submit(run, submit)),
+        onAbort: (listener) => run.abort.onAbort(listener),
+      });
     } catch (error) {
       run.abort.check();
       throw error;
     } finally {
       this.#runs.delete(run as TaskRun<unknown>);
     }
+  }
+
+  /** As {@link Tasks.begin}, in this process whoever else runs calls. */
+  beginHere<T>(run: TaskRun<T>, runHere: () => Promise<T>): Promise<T> {
+    const resultOf = () => Promise.reject(new TaskInterruptedError());
+    return this.begin(run, { runHere, resultOf }, this.#inProcess);
   }
 
   /**
@@ -204,27 +224,6 @@ export class Tasks {
   }
 
   /**
-   * Hands a run over to the runner of tasks, and waits for its end there.
-   * @throws {TaskRefusedError} | {StoreError}
-   */
-  async submit<T>(run: TaskRun<T>, runner: TaskRunner): Promise<KnownTask> {
-    const { refId, deadline, call } = run;
-    const known = await this.records.add(
-      refId,
-      run.facts(null),
-      Math.max(1, deadline - Date.now()),
-      call.name,
-    );
-    try {
-      await runner.submit(refId);
-    } catch (error) {
-      if (known !== undefined) await this.giveUp(known, "refused").catch(nothing);
-      throw error;
-    }
-    return this.follow(run, refId);
-  }
-
-  /**
    * Waits for the end of a task that another process runs, in the place of a run.
    * @throws {TaskInterruptedError} when its record is gone; {StoreError}
    */
@@ -265,12 +264,31 @@ export class Tasks {
       );
     this.#remote.close();
     this.#cancellations.close();
-    await this.options.runner?.close();
+    await this.#runner.close();
   }
 
   /** Whether somebody was given the reference of a run, which then goes on whoever waits for it. */
   isKept<T>({ knownRefId }: TaskRun<T>): boolean {
     return knownRefId !== undefined && this.local.get(knownRefId) !== undefined;
+  }
+
+  /** Records a run as a task of nobody's yet, hands its reference over, and waits for its end. */
+  async #submit<T>(run: TaskRun<T>, submit: (refId: RefId) => Promise<void>): Promise<KnownTask> {
+    run.goElsewhere();
+    const { refId, deadline, call } = run;
+    const known = await this.records.add(
+      refId,
+      run.facts(null),
+      Math.max(1, deadline - Date.now()),
+      call.name,
+    );
+    try {
+      await submit(refId);
+    } catch (error) {
+      if (known !== undefined) await this.giveUp(known, "refused").catch(nothing);
+      throw error;
+    }
+    return this.follow(run, refId);
   }
 
   async #defer<T>(run: TaskRun<T>, signal: AbortSignal | undefined): Promise<T | Deferred> {
@@ -325,7 +343,7 @@ export class Tasks {
       if (known === undefined || !(await mayCancel(known))) return undefined;
       if (isOver(known.state) || known.state.isCancelling) return { ...known, isLocal: false };
       const isWaiting = known.state.owner === null;
-      if (isWaiting) await this.options.runner?.withdraw(refId);
+      if (isWaiting) await this.#runner.withdraw(refId);
       const status = isWaiting ? "cancelled" : known.state.status;
       const changed = await this.records.change(known, withState(known, { status, isCancelling: true }));
       if (changed === undefined) continue;
