@@ -31,18 +31,38 @@ export function impatientClient(server: RedisSettings): QueueClient {
   return "nodes" in server ? createCluster(server) : createClient(server);
 }
 
-/** A client that waits for the server, and connects at once. */
-export function patientClient(server: RedisSettings): QueueClient {
-  const client = impatientClient(server) as unknown as Duplicated;
-  if (!("nodes" in server)) return client.duplicate(PATIENT);
-  const { lazyConnect, enableOfflineQueue, ...redisOptions } = PATIENT;
-  return client.duplicate([], { lazyConnect, enableOfflineQueue, redisOptions });
+/** A client that waits for the server, and connects at once; BullMQ makes another like it, which blocks. */
+export class PatientClient {
+  readonly client: QueueClient;
+  readonly #all: QueueClient[] = [];
+
+  constructor(server: RedisSettings) {
+    const model = impatientClient(server) as Duplicable;
+    const { lazyConnect, enableOfflineQueue, ...redisOptions } = PATIENT;
+    this.client = this.#add(
+      "nodes" in server
+        ? model.duplicate([], { lazyConnect, enableOfflineQueue, redisOptions })
+        : model.duplicate(PATIENT),
+    );
+  }
+
+  /** Ends all connections, those that BullMQ would wait for as well. */
+  disconnect(): void {
+    for (const client of this.#all) client.disconnect();
+  }
+
+  #add(client: QueueClient): QueueClient {
+    // BullMQ stops listening before all is over, and ioredis prints the errors that nobody listens for.
+    client.on("error", () => {});
+    this.#all.push(client);
+    const { duplicate } = client as Duplicable;
+    const watched = (...changes: unknown[]) => this.#add(duplicate.apply(client, changes));
+    return Object.assign(client, { duplicate: watched }) as QueueClient;
+  }
 }
 
 /** How ioredis makes a client like another; the arguments are not the same for a cluster. */
-interface Duplicated {
-  duplicate(...changes: readonly unknown[]): QueueClient;
-}
+type Duplicable = QueueClient & { duplicate(...changes: unknown[]): QueueClient };
 
 /** Drops the connections of a client, so that it connects anew. */
 export function dropConnections(client: QueueClient): void {

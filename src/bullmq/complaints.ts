@@ -6,7 +6,7 @@ import { toQueueError } from "./errors.js";
 const OF_A_JOB = /\bjob\b/i;
 
 /**
- * Reports what goes wrong between a worker and its server: each thing once, until the connection is there again. Passes on
+ * Reports what goes wrong between a worker and its server: each thing once, until all is well again. Passes on
  * nothing of what BullMQ and ioredis say, which may hold references and passwords.
  */
 export class Complaints {
@@ -27,11 +27,11 @@ export class Complaints {
     this.#logger.warn(text);
   }
 
-  /** Reports that the connection is there again, if it was complained of. */
+  /** Reports that all is well again, if it was complained of. */
   over(): void {
     if (this.#said.size === 0) return;
     this.#said.clear();
-    this.#logger.info("The worker of tasks is connected to its queue again.");
+    this.#logger.info("The worker of tasks need not wait any longer.");
   }
 
   #textOf(error: unknown): string {

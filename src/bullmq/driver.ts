@@ -38,8 +38,11 @@ export interface Queue {
 /** Takes jobs from a queue. */
 export interface Worker {
   waitUntilReady(): Promise<void>;
-  /** Takes jobs until it is closed. */
+  /** Takes jobs until it is closed or paused. */
   run(): Promise<void>;
+  /** Takes no more jobs until it is resumed; waits for those that run, unless told not to. */
+  pause(doNotWait: boolean): Promise<void>;
+  resume(): Promise<void>;
   on(event: "error" | "active", listener: (reason: unknown) => void): unknown;
   /** Takes no more jobs, at once, and waits for those that run. */
   close(): Promise<void>;

@@ -7,9 +7,18 @@ import { RefCacheError, type StoreError, StoreUnavailableError } from "../errors
  */
 export function toQueueError(error: unknown, where: string, wasWriting = false): RefCacheError {
   if (error instanceof RefCacheError) return error;
-  if (replyCode(error) !== "NOPERM") return toStoreError(error, where, wasWriting);
+  if (!isOfRights(error)) return toStoreError(error, where, wasWriting);
   return new StoreUnavailableError(
     `The Redis server at ${where} does not give this user the rights that BullMQ needs; docs/tasks.md names them.`,
+  );
+}
+
+/** Rights hold within scripts as well, where a lack of them is told in other words. */
+function isOfRights(error: unknown): boolean {
+  const code = replyCode(error);
+  const { message = "" } = (error ?? {}) as { message?: string };
+  return (
+    code === "NOPERM" || (code === "ERR" && /ACL failure in script|can't run this command/.test(message))
   );
 }
 

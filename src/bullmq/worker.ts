@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkInteger, LONGEST_TIMER } from "../backends/options.js";
 import { withDeadline } from "../backends/redis/deadline.js";
+import { replyCode } from "../backends/redis/errors.js";
 import { TaskInterruptedError } from "../errors.js";
-import { patientClient, type QueueClient } from "./clients.js";
+import { PatientClient } from "./clients.js";
 import { Complaints } from "./complaints.js";
 import { perform, type TaskPerformer } from "./delivery.js";
 import { type BullMq, type Job, loadBullMq, type Worker } from "./driver.js";
@@ -29,8 +30,8 @@ export interface WorkerCloseOptions {
 const GRACE_MS = 5000;
 /** How long BullMQ may take to tell the queue what came of the last tasks. */
 const FAREWELL_MS = 1000;
-/** The pause before a worker begins anew that could not begin. */
-const RESTART_MS = 1000;
+/** The pause before a worker asks a server again that was gone or refused. */
+const PAUSE_MS = 1000;
 
 /**
  * Performs the tasks that a {@link BullMqRunner} submits, in a process that has the same tools, names and store as the
@@ -51,15 +52,16 @@ export class TaskWorker {
   readonly #complaints: Complaints;
   readonly #running = new Map<Promise<unknown>, AbortController>();
   readonly #stop = new AbortController();
-  #client: QueueClient | undefined;
+  #client: PatientClient | undefined;
   #worker: Worker | undefined;
-  #life: Promise<void> | undefined;
+  #beginning: Promise<void> | undefined;
+  #pause: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   /**
    * Reads the options.
    * @throws {ConfigurationError} naming an option or variable that will not do.
-   * @throws {PeerDependencyError} when bullmq is not installed.
+   * @throws {PeerDependencyError} when bullmq or ioredis is not installed.
    */
   constructor(performer: TaskPerformer, options: TaskWorkerOptions = {}) {
     const { concurrency = 4, lockDuration = 15_000, ...others } = options;
@@ -74,10 +76,9 @@ export class TaskWorker {
   /**
    * Begins to take tasks; call it once every tool is registered. Where Redis is not there, the worker waits for it, now
    * and later, and says so once in the log.
-   * @throws {PeerDependencyError} when ioredis is not installed.
    */
   start(): this {
-    if (this.#closing === undefined) this.#life ??= this.#live();
+    if (this.#closing === undefined) this.#beginning ??= this.#begin();
     return this;
   }
 
@@ -90,37 +91,39 @@ export class TaskWorker {
     return this.#closing;
   }
 
-  async #live(): Promise<void> {
+  async #begin(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        return await this.#work();
+        return await this.#connect();
       } catch (error) {
         this.#complaints.about(error);
-        await sleep(RESTART_MS, undefined, { signal }).catch(() => {});
+        await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
       }
     }
   }
 
-  /** Takes tasks until the worker is closed; rejects when it cannot begin, for its rights do not do, for instance. */
-  async #work(): Promise<void> {
-    const client = patientClient(this.#settings.server);
-    client.on("error", () => {});
-    client.on("ready", () => this.#complaints.over());
-    const worker = this.#newWorker(client);
-    this.#client = client;
+  /** Waits for the server, and begins; rejects when it cannot begin, for its rights do not do, for instance. */
+  async #connect(): Promise<void> {
+    const patient = new PatientClient(this.#settings.server);
+    const worker = this.#newWorker(patient.client);
+    this.#client = patient;
     this.#worker = worker;
     try {
       await worker.waitUntilReady();
-      await worker.run();
     } catch (error) {
       void worker.close().catch(() => {});
-      client.disconnect();
+      patient.disconnect();
       throw error;
     }
+    this.#complaints.over();
+    patient.client.on("ready", () => this.#complaints.over());
+    worker.on("active", () => this.#complaints.over());
+    worker.on("error", (error) => this.#holdBack(worker, error));
+    worker.run().catch((error) => this.#onError(error));
   }
 
-  #newWorker(connection: QueueClient): Worker {
+  #newWorker(connection: PatientClient["client"]): Worker {
     const { queue, prefix } = this.#settings;
     const worker = new this.#bullmq.Worker(queue, (job, token) => this.#process(job, token), {
       connection,
@@ -133,10 +136,24 @@ export class TaskWorker {
       stalledInterval: this.#lockDuration / 3,
       /** However often its workers died: whether a task is made again is for its record to say, not for BullMQ. */
       maxStalledCount: Number.MAX_SAFE_INTEGER,
-      runRetryDelay: RESTART_MS,
+      runRetryDelay: PAUSE_MS,
     });
-    worker.on("error", (error) => this.#stop.signal.aborted || this.#complaints.about(error));
+    worker.on("error", (error) => this.#onError(error));
     return worker;
+  }
+
+  #onError(error: unknown): void {
+    if (!this.#stop.signal.aborted) this.#complaints.about(error);
+  }
+
+  /** A server that refuses, for it has no memory left, say, would be asked by BullMQ as often as it can. */
+  #holdBack(worker: Worker, error: unknown): void {
+    if (replyCode(error) === undefined || this.#pause !== undefined || this.#stop.signal.aborted) return;
+    worker.pause(true).catch(() => {});
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      worker.resume().catch(() => {});
+    }, PAUSE_MS);
   }
 
   #process(job: Job, token: string | undefined): Promise<void> {
@@ -153,18 +170,23 @@ export class TaskWorker {
     throw new this.#bullmq.DelayedError();
   }
 
+  #abortAll(): void {
+    for (const abort of this.#running.values()) abort.abort(new TaskInterruptedError());
+  }
+
   async #idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running.keys());
   }
 
   async #shutDown(drain: number): Promise<void> {
     this.#stop.abort();
+    clearTimeout(this.#pause);
     const closed = this.#worker?.close().catch(() => {}) ?? Promise.resolve();
     await within(drain, Promise.race([closed, this.#idle()]));
-    for (const grace of [GRACE_MS, FAREWELL_MS]) {
-      for (const abort of this.#running.values()) abort.abort(new TaskInterruptedError());
-      await within(grace, closed);
-    }
+    this.#abortAll();
+    await within(GRACE_MS, Promise.race([closed, this.#idle()]));
+    await within(FAREWELL_MS, closed);
+    this.#abortAll();
     this.#client?.disconnect();
   }
 }
