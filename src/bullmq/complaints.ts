@@ -6,7 +6,7 @@ import { toQueueError } from "./errors.js";
 const OF_A_JOB = /\bjob\b/i;
 
 /**
- * Reports what goes wrong between a worker and its server: each thing once, until all is well again. Passes on
+ * Reports what goes wrong between a worker and its servers: each thing once, until all is well again. Passes on
  * nothing of what BullMQ and ioredis say, which may hold references and passwords.
  */
 export class Complaints {

@@ -43,7 +43,7 @@ export interface Worker {
   /** Takes no more jobs until it is resumed; waits for those that run, unless told not to. */
   pause(doNotWait: boolean): Promise<void>;
   resume(): Promise<void>;
-  on(event: "error" | "active", listener: (reason: unknown) => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
   /** Takes no more jobs, at once, and waits for those that run. */
   close(): Promise<void>;
 }

@@ -4,8 +4,8 @@ import type { JobData } from "./driver.js";
 export const JOB_NAME = "task";
 
 /**
- * How often a job is brought whose performer could not even begin, for its store was gone or it did not know the tool:
- * after 0.2, 0.4, 0.8… s, 100 s in all.
+ * How often a job is brought whose performers cannot even begin, for they do not know its tool, say: again after 0.2, 0.4,
+ * 0.8… s, 100 s in all.
  */
 export const DELIVERIES = 10;
 

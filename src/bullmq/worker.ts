@@ -118,7 +118,6 @@ export class TaskWorker {
     }
     this.#complaints.over();
     patient.client.on("ready", () => this.#complaints.over());
-    worker.on("active", () => this.#complaints.over());
     worker.on("error", (error) => this.#holdBack(worker, error));
     worker.run().catch((error) => this.#onError(error));
   }
@@ -164,7 +163,7 @@ export class TaskWorker {
   }
 
   async #deliver(job: Job, token: string | undefined, signal: AbortSignal): Promise<void> {
-    const delay = await perform(job, this.#performer, signal);
+    const delay = await perform(job, this.#performer, signal, this.#complaints);
     if (delay === undefined) return;
     await job.moveToDelayed(Date.now() + delay, token);
     throw new this.#bullmq.DelayedError();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { BullMqRunner, TaskWorker, type TaskWorkerOptions } from "../../src/bullmq/index.js";
-import { StoreUnavailableError, TaskInterruptedError } from "../../src/errors.js";
+import { StoreUnavailableError, TaskInterruptedError, TaskUnknownError } from "../../src/errors.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { within } from "../helpers/processes.js";
 import { ask, eventually } from "../helpers/redis-sentinels.js";
@@ -100,9 +100,25 @@ describeRedisServer("TaskWorker", () => {
     expect(performer.asked.some(({ isLastDelivery }) => isLastDelivery)).toBe(false);
   });
 
+  test("brings a task again for as long as the store is away, and says so once", async () => {
+    const performer = new RecordingPerformer((_, nth) => {
+      if (nth < 3) throw new StoreUnavailableError("The store is gone.");
+      return OVER;
+    });
+    await runner.submit(taskReference(0));
+    worker(performer).start();
+    await performer.wasAsked(3);
+    expect(performer.asked.some(({ isLastDelivery }) => isLastDelivery)).toBe(false);
+    await eventually("the job is gone", async () => expect(await left()).toBe(false));
+    expect(performer.logger.lines).toEqual([
+      "A worker of tasks has to wait. The store is gone.",
+      "The worker of tasks need not wait any longer.",
+    ]);
+  });
+
   test("brings a task again that could not be begun, writing down no more than a code", async () => {
     const performer = new RecordingPerformer((_, nth) => {
-      if (nth === 1) throw new StoreUnavailableError("The store is gone.");
+      if (nth === 1) throw new TaskUnknownError("jobs");
       if (nth === 2) throw new Error("a text with a secret");
       return new Promise((resolve) => setTimeout(resolve, 200, OVER));
     });
@@ -115,13 +131,13 @@ describeRedisServer("TaskWorker", () => {
     expect(job).toContain("failed");
     expect(job + performer.logger.lines).not.toContain("secret");
     expect(job).not.toContain("node_modules");
-    expect(performer.logger.lines[0]).toContain("The store is gone.");
+    expect(performer.logger.lines[0]).toContain("has no tool jobs");
     await eventually("the job is gone", async () => expect(await left()).toBe(false));
   });
 
   test("says which delivery is the last, and gives up after it", async () => {
     const performer = new RecordingPerformer(({ isLastDelivery }) => {
-      if (isLastDelivery) throw new StoreUnavailableError("The store is gone.");
+      if (isLastDelivery) throw new TaskUnknownError("jobs");
       return OVER;
     });
     await runner.submit(taskReference(0));
