@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { BullMqRunner } from "../../src/bullmq/index.js";
-import { SYSTEM } from "../../src/index.js";
+import { RedisBackend } from "../../src/backends/redis/index.js";
+import { BullMqRunner, TaskWorker } from "../../src/bullmq/index.js";
+import { RefCache, SYSTEM } from "../../src/index.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { errorOf } from "../helpers/errors.js";
 import { NodeProcess, within } from "../helpers/processes.js";
+import { recordingLogger } from "../helpers/recording-logger.js";
 import { ask, eventually } from "../helpers/redis-sentinels.js";
 import { type RedisServer, startRedis } from "../helpers/redis-server.js";
 import { sharedTools } from "./children/tools.js";
@@ -196,5 +198,27 @@ describeRedisServer("tasks that servers submit and worker processes perform", ()
     await asked.steps({ id: "first", count: 1 });
     const error = await errorOf(() => asked.steps({ id: "second", count: 1 }));
     expect(error).toMatchObject({ code: "task_refused" });
+  });
+
+  test("a task whose tool no worker has fails, after some time", async () => {
+    const asked = server();
+    const deferred = await asked.steps({ id: "unknown", count: 1 });
+    const refId = String(deferred.ref_id);
+    const logger = recordingLogger();
+    const cache = new RefCache({ name: "work", backend: new RedisBackend({ url: redis.url }), logger });
+    const toolless = new TaskWorker(cache, { url: redis.url }).start();
+    try {
+      await eventually("a complaint", async () => expect(logger.lines.join()).toContain("has no tool"));
+      expect(await asked.cache.get(refId, { actor: SYSTEM })).toMatchObject({ status: "pending" });
+      const job = `{mcp-refcache}:mcp-refcache-tasks:${refId.replace(":", ".")}`;
+      await eventually("the job is put back", async () =>
+        expect(Number(await ask(redis, "hget", job, "atm"))).toBeGreaterThan(0),
+      );
+      await ask(redis, "hset", job, "atm", "9");
+      expect(await endOf(asked, refId)).toMatchObject({ status: "failed", error: { code: "task_unknown" } });
+    } finally {
+      await toolless.close();
+      await cache.close();
+    }
   });
 });
