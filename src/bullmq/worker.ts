@@ -14,8 +14,8 @@ export interface TaskWorkerOptions extends QueueOptions {
   /** How many tasks it performs at a time. Default 4. */
   readonly concurrency?: number;
   /**
-   * Milliseconds after which a task is brought to another worker when this one has died. Must be half as long again as the
-   * lease of tasks, so that the lease has ended by then. Default 15,000.
+   * Milliseconds after which a task is brought to another worker when this one has died, and a third more. Best half as
+   * long again as the lease of tasks, which has then ended. Default 15,000.
    */
   readonly lockDuration?: number;
 }

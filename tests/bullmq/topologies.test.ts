@@ -1,11 +1,13 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { slotOf } from "../../src/backends/redis/slot.js";
 import { BullMqRunner, TaskWorker } from "../../src/bullmq/index.js";
+import { makeCertificates } from "../helpers/certificates.js";
 import { describeRedisServer } from "../helpers/describe-redis.js";
 import { startCluster } from "../helpers/redis-cluster.js";
 import { eventually, startSentinels } from "../helpers/redis-sentinels.js";
-import type { RedisServer } from "../helpers/redis-server.js";
+import { type RedisServer, startRedis } from "../helpers/redis-server.js";
 import { RecordingPerformer, taskReference } from "../helpers/task-performer.js";
 
 /** Performs tasks over the topology, before and after the primary that holds the queue is killed. */
@@ -28,8 +30,8 @@ async function outlives(url: string, primary: RedisServer): Promise<void> {
   }
 }
 
-describeRedisServer("a queue of tasks where servers fail over", () => {
-  test("on a cluster", async () => {
+describeRedisServer("a queue of tasks on other kinds of servers", () => {
+  test("on a cluster that fails over", async () => {
     const cluster = await startCluster();
     try {
       await outlives(cluster.url, await cluster.primaryOf(slotOf("{mcp-refcache}")));
@@ -38,7 +40,7 @@ describeRedisServer("a queue of tasks where servers fail over", () => {
     }
   }, 120_000);
 
-  test("with sentinels", async () => {
+  test("with sentinels that fail over", async () => {
     const topology = await startSentinels();
     try {
       await outlives(topology.url, await topology.primary());
@@ -46,4 +48,23 @@ describeRedisServer("a queue of tasks where servers fail over", () => {
       await topology.stop();
     }
   }, 120_000);
+
+  test("over TLS, with a password", async () => {
+    const certificates = makeCertificates();
+    const server = await startRedis({ password: "p@ss/word:7", tls: certificates });
+    const tls = { ca: readFileSync(certificates.ca, "utf8") };
+    const runner = new BullMqRunner({ url: server.url, tls });
+    const performer = new RecordingPerformer();
+    const worker = new TaskWorker(performer, { url: server.url, tls }).start();
+    try {
+      await eventually("the queue is there", () => runner.submit(taskReference(1)));
+      await performer.wasAsked(1);
+      expect(performer.logger.lines).toEqual([]);
+    } finally {
+      await worker.close({ drain: 0 });
+      await runner.close();
+      await server.stop();
+      certificates.remove();
+    }
+  });
 });
