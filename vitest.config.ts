@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^mcp-refcache\/sqlite$/, replacement: source("backends/sqlite/index.ts") },
       { find: /^mcp-refcache\/redis$/, replacement: source("backends/redis/index.ts") },
       { find: /^mcp-refcache\/fastmcp$/, replacement: source("fastmcp/index.ts") },
+      { find: /^mcp-refcache\/bullmq$/, replacement: source("bullmq/index.ts") },
       { find: /^mcp-refcache\/conformance$/, replacement: source("backends/conformance.ts") },
     ],
   },

@@ -16,6 +16,7 @@ import { MemoryBackend, RefCache, SYSTEM } from "mcp-refcache";
 import { backendChecks } from "mcp-refcache/conformance";
 import { SqliteBackend } from "mcp-refcache/sqlite";
 import { RedisBackend } from "mcp-refcache/redis";
+import { BullMqRunner, TaskWorker } from "mcp-refcache/bullmq";
 import { withRefCache } from "mcp-refcache/fastmcp";
 
 const cache = new RefCache({ name: "user" });
@@ -27,6 +28,8 @@ const missing = async (make, peer) =>
   assert.rejects(async () => (await make()).get("a:00000000"), (error) => error.code === "peer_dependency" && error.message.includes("npm install " + peer));
 await missing(() => new SqliteBackend({ path: ":memory:" }), "better-sqlite3");
 await missing(() => new RedisBackend(), "ioredis");
+await missing(() => new BullMqRunner(), "bullmq");
+await missing(() => new TaskWorker(cache), "bullmq");
 for (const check of backendChecks(async () => new MemoryBackend())) await check.run();
 `;
 
@@ -34,12 +37,15 @@ const TYPED = `
 import { type Answer, RefCache, type CacheBackend } from "mcp-refcache";
 import { SqliteBackend } from "mcp-refcache/sqlite";
 import { RedisBackend } from "mcp-refcache/redis";
+import { BullMqRunner, type TaskPerformer, TaskWorker } from "mcp-refcache/bullmq";
 
 const backends: CacheBackend[] = [new SqliteBackend(), new RedisBackend({ url: "redis://127.0.0.1" })];
 const cache = new RefCache({ name: "typed", ...(backends[0] ? { backend: backends[0] } : {}), namespaces: { "user:*": { ttl: "5m" } } });
 const primes = cache.cached("sequences", { ttl: "1h" })(async ({ count }: { count: number }) => [count]);
 const answer: Answer<number[]> = await primes({ count: 3 });
 export const value: number[] = answer.is_complete ? answer.value : await cache.resolve<number[]>(answer.ref_id ?? "");
+export const startWorker = (performer: TaskPerformer) => new TaskWorker(performer, { url: "redis://127.0.0.1" }).start();
+export const runner = new BullMqRunner({ url: "redis://127.0.0.1", maxWaiting: 10 });
 class Tools {
   @cache.cached("tools") async load({ id }: { id: string }) { return { id, at: new Date() }; }
 }

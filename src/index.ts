@@ -116,7 +116,7 @@ export {
   TransientError,
   type TransientErrorOptions,
 } from "./tasks/retry.js";
-export type { Performed, RunnableCall, TaskRunner } from "./tasks/runner.js";
+export type { Delivery, Performed, RunnableCall, TaskRunner } from "./tasks/runner.js";
 export type { TaskContext, TaskFailure, TaskFormat, TaskProgress, TaskStatus } from "./tasks/task.js";
 export { isTaskAnswer, type TaskAnswer } from "./tasks/task-answer.js";
 export type {

@@ -51,7 +51,7 @@ import { WritingFailure } from "./streams/written-text.js";
 import { heardBy } from "./tasks/heard-by.js";
 import { timer } from "./tasks/options.js";
 import type { TaskFacts } from "./tasks/records.js";
-import type { Performed } from "./tasks/runner.js";
+import type { Delivery, Performed } from "./tasks/runner.js";
 import { isOver, type TaskFormat, type TaskProgress } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
 import type { ToldTask } from "./tasks/tasks.js";
@@ -424,14 +424,10 @@ export class RefCache {
   /**
    * Runs a task that a {@link TaskRunner} has brought to this process, which must have the same tools as the server that
    * took the call. What becomes of it is in the store by the time this resolves; failures of the tool are none of this.
-   * @param options `signal`: gives the task up, in favour of another process where it is idempotent.
    * @throws {TaskUnknownError} when this process does not have the tool; {StoreError}
    */
-  async performTask(
-    refId: RefId,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<Performed> {
-    return this.#store.tasks.perform(refId, options.signal);
+  async performTask(refId: RefId, delivery: Delivery = {}): Promise<Performed> {
+    return this.#store.tasks.perform(refId, delivery);
   }
 
   /**

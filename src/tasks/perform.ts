@@ -2,7 +2,7 @@ import { TaskUnknownError } from "../errors.js";
 import type { RefId } from "../reference.js";
 import type { KnownTask } from "./records.js";
 import { RetryLater } from "./retry-later.js";
-import type { Performed } from "./runner.js";
+import type { Delivery, Performed } from "./runner.js";
 import { isOver, MOST_RUNS } from "./task.js";
 import type { Tasks } from "./tasks.js";
 
@@ -19,11 +19,11 @@ const LOOK_AGAIN_MS = 1000;
 export async function performTask(
   tasks: Tasks,
   refId: RefId,
-  signal: AbortSignal | undefined,
+  { signal, isLastDelivery = false }: Delivery,
 ): Promise<Performed> {
   const known = tasks.local.get(refId) === undefined ? await tasks.records.read(refId) : undefined;
   if (known !== undefined) {
-    const instead = await withoutRunning(tasks, known);
+    const instead = await withoutRunning(tasks, known, isLastDelivery);
     if (instead !== undefined) return instead;
     if ((await tasks.takeOver(known)) === undefined) return { outcome: "retry", delay: LOOK_AGAIN_MS };
   }
@@ -31,7 +31,11 @@ export async function performTask(
 }
 
 /** What becomes of a task that is not to be run now. */
-async function withoutRunning(tasks: Tasks, known: KnownTask): Promise<Performed | undefined> {
+async function withoutRunning(
+  tasks: Tasks,
+  known: KnownTask,
+  isLastDelivery: boolean,
+): Promise<Performed | undefined> {
   const { state, leaseLeft, toolName } = known;
   if (isOver(state) || state.order === undefined) return OVER;
   if (state.owner !== null && leaseLeft > 0) return { outcome: "retry", delay: leaseLeft + LOOK_AGAIN_MS };
@@ -41,8 +45,9 @@ async function withoutRunning(tasks: Tasks, known: KnownTask): Promise<Performed
     await tasks.giveUp(known, isTooOld ? "too_old" : "interrupted");
     return OVER;
   }
-  if (!tasks.functions.has(state.order.tool)) throw new TaskUnknownError(toolName ?? "without a name");
-  return undefined;
+  if (tasks.functions.has(state.order.tool)) return undefined;
+  if (isLastDelivery) await tasks.giveUp(known, "unknown");
+  throw new TaskUnknownError(toolName ?? "without a name");
 }
 
 async function endOf(tasks: Tasks, refId: RefId, signal: AbortSignal | undefined): Promise<Performed> {

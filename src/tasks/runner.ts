@@ -28,6 +28,14 @@ export interface RunnableCall<T> {
   onAbort(listener: (reason: Error) => void): () => void;
 }
 
+/** How a task is brought to who is to perform it. */
+export interface Delivery {
+  /** Gives the task up, in favour of another process where it is idempotent. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether it is brought to no other process where this one does not have its function. Default `false`. */
+  readonly isLastDelivery?: boolean | undefined;
+}
+
 /** What became of a task that was to be performed. */
 export type Performed =
   /** It is over, or somebody else is at it: there is nothing left to do. */

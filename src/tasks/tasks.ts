@@ -16,7 +16,7 @@ import { performTask } from "./perform.js";
 import { type KnownTask, type TaskFacts, TaskRecords } from "./records.js";
 import { RemoteTasks, type RemoteWait } from "./remote-tasks.js";
 import { RetryLater } from "./retry-later.js";
-import type { Performed, TaskRunner } from "./runner.js";
+import type { Delivery, Performed, TaskRunner } from "./runner.js";
 import { isOver, TASK_CANCELLED, TASK_CHANGED, type TaskFailure, type TaskState } from "./task.js";
 import type { ProgressListener, TaskRun } from "./task-run.js";
 import { LATE, within } from "./waiting.js";
@@ -236,8 +236,8 @@ export class Tasks {
   }
 
   /** See {@link RefCache.performTask}. */
-  perform(refId: RefId, signal: AbortSignal | undefined): Promise<Performed> {
-    return performTask(this, refId, signal);
+  perform(refId: RefId, delivery: Delivery): Promise<Performed> {
+    return performTask(this, refId, delivery);
   }
 
   /** Tells those who wait for a task that there is news. */
@@ -400,6 +400,7 @@ export class Tasks {
 const FAILURES = {
   interrupted: failureBy(new TaskInterruptedError()),
   too_old: failureBy(new TaskTooOldError()),
+  unknown: { code: "task_unknown", message: "No worker has the tool of this task in its version." },
   refused: failureBy(new TaskRefusedError("There was no room for the task.")),
 } as const;
 
