@@ -310,13 +310,14 @@ export class CachedFunction {
     return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
   }
 
-  #resume({ self, tool, validate, context }: ServedFunction, order: TaskOrder, known: KnownTask) {
+  #resume({ self, tool, validate, context, withTask }: ServedFunction, order: TaskOrder, known: KnownTask) {
     const call: Call = {
       self,
       params: [argsFromWire(order.args), context?.()],
       keyed: 1,
       tool: tool ?? order.toolName,
       validate: order.isPending ? validate : undefined,
+      withTask,
       expectedSchema: known.state.expectedSchema,
     };
     const running = this.#begin(call, order);
@@ -563,7 +564,7 @@ export class CachedFunction {
     const { call, questions, usage, place, run } = running;
     try {
       this.#notePlace(running);
-      const given = run === undefined ? params : withContext(params, run.context);
+      const given = run === undefined ? params : withContext(params, run.context, call.withTask);
       const value: unknown = await Reflect.apply(this.#function, call.self, given);
       const parts = streamParts(value);
       if (parts !== undefined) return { entry: await this.#receive(running, params, value, parts) };
@@ -698,11 +699,17 @@ class NotReady {
 const ELSEWHERE = new Usage(SYSTEM);
 
 /** The function's context with what concerns its task. */
-function withContext(params: readonly unknown[], task: TaskContext): readonly unknown[] {
-  const [first, context, ...rest] = params;
-  const isObject = typeof context === "object" && context !== null;
-  if (!isObject) return [first, task, ...rest];
-  return [first, copyWith(context, { progress: task.progress, signal: task.signal }), ...rest];
+function withContext(
+  [first, context, ...rest]: readonly unknown[],
+  task: TaskContext,
+  join: Exclude<Call["withTask"], undefined> = joinContext,
+): readonly unknown[] {
+  return [first, join(context, task), ...rest];
+}
+
+function joinContext(context: unknown, task: TaskContext): unknown {
+  if (typeof context !== "object" || context === null) return task;
+  return copyWith(context, { progress: task.progress, signal: task.signal });
 }
 
 function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {

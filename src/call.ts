@@ -8,7 +8,7 @@ import { checkShape, type PreviewOptions, previewShape, type ResolvedLimits } fr
 import { type OwnershipOptions, ownershipShape } from "./placement.js";
 import { checkTaskOptions } from "./tasks/function-options.js";
 import { type Retries, retriesShape } from "./tasks/retry.js";
-import type { TaskFormat, TaskProgress } from "./tasks/task.js";
+import type { TaskContext, TaskFormat, TaskProgress } from "./tasks/task.js";
 
 /** How one cached function differs from its namespace. */
 export interface CachedOptions extends PreviewOptions, OwnershipOptions {
@@ -83,6 +83,8 @@ export interface Call {
   readonly validate?: ((resolved: unknown) => unknown) | undefined;
   /** Makes of the parameters what the function gets, in the course of the call, once references are resolved. */
   readonly finish?: ((params: readonly unknown[]) => readonly unknown[]) | undefined;
+  /** Makes of the second parameter what a function gets that may become a task. Default: it has the members of `task`, too. */
+  readonly withTask?: ((context: unknown, task: TaskContext) => unknown) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears, while the caller waits, how far the call is; nothing is told but that there is progress to who may not know. */
   readonly onProgress?: ((progress: TaskProgress | undefined) => void) | undefined;
@@ -99,6 +101,8 @@ export interface ServedFunction {
   readonly validate?: ((resolved: unknown) => unknown) | undefined;
   /** Makes what it gets behind its first argument, where it expects more than a {@link TaskContext}. */
   readonly context?: (() => object) | undefined;
+  /** See {@link Call.withTask}. */
+  readonly withTask?: Call["withTask"];
 }
 
 /** The parameters a function is called with, and what their references were. */

@@ -460,7 +460,8 @@ export class RefCache {
 
   /** What this cache has done since it was made, in this process. Counting is always on. */
   async stats(): Promise<CacheStats> {
-    return this.#telemetry.stats();
+    const stats = await this.#telemetry.stats();
+    return { ...stats, tasks: { ...stats.tasks, ...this.#store.tasks.size } };
   }
 
   /** Whether the store answers, how fast, and how full it is. Never rejects; takes no longer than its time-outs. */
@@ -701,6 +702,7 @@ async function mayCancel(
 ): Promise<boolean> {
   const isStarter =
     state.starter === actorText(questions.actor) && (await questions.wouldPermit("info", guarded));
+  if (isStarter) questions.record("cancel", BY_STARTER, guarded.namespace, refId);
   return isStarter || questions.permits("delete", guarded, refId);
 }
 
@@ -710,6 +712,7 @@ function checkKey(key: string): string {
 }
 
 const NO_ADMINISTRATOR = { permitted: false, reason: "no_administrator" };
+const BY_STARTER = { permitted: true, reason: "starter" };
 const BY_SYSTEM = { permitted: true, reason: "system" };
 
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });

@@ -1,5 +1,6 @@
-import type { Context, FastMCPSessionAuth } from "fastmcp";
-import type { TaskProgress } from "../tasks/task.js";
+import type { Context, FastMCPSessionAuth, Progress } from "fastmcp";
+import { copyWith } from "../copy-with.js";
+import type { TaskContext, TaskProgress } from "../tasks/task.js";
 
 /** Milliseconds between two signs of life of a task of which no more may be told. */
 const HEARTBEAT = 1000;
@@ -23,4 +24,11 @@ export function notifyProgress<T extends FastMCPSessionAuth>({
     const told = { progress: current, ...(total !== undefined && { total }), ...(message && { message }) };
     reportProgress(told).catch(() => {}); // the client may have gone
   };
+}
+
+/** FastMCP's context with the task's signal and progress; FastMCP's own way to report progress leads there as well. */
+export function withTask(context: unknown, { progress, signal }: TaskContext): object {
+  const reportProgress = async ({ progress: current, total, message }: Progress) =>
+    progress({ current, total: total !== undefined && total < current ? undefined : total, message });
+  return copyWith(context as object, { progress, signal, reportProgress });
 }

@@ -14,7 +14,7 @@ import { cancelTask } from "./cancelling.js";
 import { detachedContext } from "./detached-context.js";
 import { type IdentifyActor, identify, type WhoIs } from "./identity.js";
 import { refCacheInstructions } from "./instructions.js";
-import { notifyProgress } from "./progress.js";
+import { notifyProgress, withTask } from "./progress.js";
 import { quietContext } from "./quiet-context.js";
 import { addReferenceTemplate, getCachedResult } from "./reading.js";
 import { type FormatIssues, toErrorResult, toResult } from "./results.js";
@@ -149,7 +149,7 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
     const hasOutputSchema = tool.outputSchema !== undefined;
     const isLong = cached.asyncTimeout !== undefined;
     if (isLong) this.onLongTool();
-    cached.serve({ self, tool: tool.name, validate: letting?.validate, context: detachedContext });
+    cached.serve({ self, tool: tool.name, validate: letting?.validate, context: detachedContext, withTask });
     const expected = isLong ? new ExpectedSchema(tool.outputSchema) : undefined;
     const execute = this.#asCaller(tool, async (args, context, actor) => {
       const pending = letting?.isPending(args) === true ? { validate: letting.validate } : {};
@@ -160,6 +160,7 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
       const { signal } = context;
       const long = isLong && {
         onProgress: notifyProgress(context),
+        withTask,
         expectedSchema: expected?.schema,
       };
       const call = { self, params: [args, context], keyed: 1, tool: tool.name, finish, signal, ...long };

@@ -10,6 +10,11 @@ export class InProcessRunner implements TaskRunner {
     this.#queue = new TaskQueue(concurrency, mostWaiting);
   }
 
+  /** Calls that run now, and that wait. */
+  get size(): { readonly running: number; readonly waiting: number } {
+    return this.#queue.size;
+  }
+
   /** See {@link TaskRunner.run}. */
   run<T>(call: RunnableCall<T>): Promise<T> {
     return this.#queue.run(() => call.runHere(), call);

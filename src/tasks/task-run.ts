@@ -201,9 +201,14 @@ export class TaskRun<T = unknown> {
     if (!this.call.traits.isIdempotent || this.#orderToRepeat === undefined) {
       this.interrupt();
     } else {
-      this.abort.abort(new TaskInterruptedError());
-      this.#giveUp(new RetryLater(0));
+      this.release();
     }
+  }
+
+  /** Gives it up here, as another process goes on with it. */
+  release(): void {
+    this.abort.abort(new TaskInterruptedError());
+    this.#giveUp(new RetryLater(0));
   }
 
   /** Calls a listener at each change of the state. One at a time. */

@@ -255,7 +255,7 @@ export class Tasks {
     if (this.#runs.size > 0)
       await within(settled([...this.#runs].map(({ outcome }) => outcome)), drain, undefined);
     const left = [...this.#runs];
-    for (const run of left) run.handOver();
+    for (const run of left) this.#letGo(run);
     const ends = [...this.local.all].map(({ ended }) => ended);
     if (ends.length > 0) await within(settled(ends), ENDING_MS, undefined);
     if (left.length > 0)
@@ -265,6 +265,18 @@ export class Tasks {
     this.#remote.close();
     this.#cancellations.close();
     await this.#runner.close();
+  }
+
+  /** Somebody else goes on with what is known in the store; of the rest nobody knows but who waits for it. */
+  #letGo(run: TaskRun<unknown>): void {
+    if (run.following !== undefined) run.release();
+    else if (this.isKept(run)) run.handOver();
+    else run.interrupt();
+  }
+
+  /** Calls that run in this process now, and that wait for their turn. */
+  get size(): { readonly running: number; readonly waiting: number } {
+    return this.#inProcess.size;
   }
 
   /** Whether somebody was given the reference of a run, which then goes on whoever waits for it. */

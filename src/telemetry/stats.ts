@@ -47,11 +47,14 @@ export interface CallStats {
   readonly hitRate: number;
 }
 
-/** Tasks by what became of them. */
+/** Tasks by what became of them, and calls under way that may become some. */
 export interface TaskStats {
   readonly complete: number;
   readonly failed: number;
   readonly cancelled: number;
+  /** Calls of tools with `asyncTimeout` that run in this process now, and that wait for their turn. */
+  readonly running: number;
+  readonly waiting: number;
   /** Given up here in favour of another server or worker. */
   readonly handedOver: number;
 }

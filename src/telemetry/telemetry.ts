@@ -28,6 +28,11 @@ export interface CallResult {
   readonly isStale?: boolean | undefined;
 }
 
+/** What is counted here of {@link CacheStats}. */
+export interface CountedStats extends Omit<CacheStats, "tasks"> {
+  readonly tasks: Omit<CacheStats["tasks"], "running" | "waiting">;
+}
+
 /** What a cached call came to whose caller was answered before its end. */
 export interface DeferredCall {
   readonly task: { readonly refId: string };
@@ -134,7 +139,7 @@ export class Telemetry {
   }
 
   /** What has been counted so far. */
-  async stats(): Promise<CacheStats> {
+  async stats(): Promise<CountedStats> {
     const { stored, stale, joined, ran, deferred, failed } = this.#calls;
     const { complete, failed: failedTasks, cancelled, pending: handedOver } = this.#tasks;
     const answered = stored + stale + joined + ran;
