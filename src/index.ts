@@ -107,6 +107,7 @@ export {
 } from "./refcache.js";
 export { isReference, parseReference, REFERENCE_PATTERN, type RefId } from "./reference.js";
 export { fromJson, fromText, type TextSource, type ValueStream } from "./streams/value-stream.js";
+export type { PollOptions } from "./tasks/asking.js";
 export { type McpTask, type McpTaskFacts, toMcpTask } from "./tasks/mcp-task.js";
 export type { TaskOptions } from "./tasks/options.js";
 export type { WireProgress } from "./tasks/progress.js";

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { type Actor, checkActor, SYSTEM } from "./access/actor.js";
-import { actorText } from "./access/actor-text.js";
 import type { Questions } from "./access/control.js";
 import { currentActor, currentUsage } from "./access/current.js";
 import { PUBLIC_NAMESPACE } from "./access/namespace.js";
@@ -43,19 +42,15 @@ import {
 import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
-import { isReference, isTaskReference, type RefId } from "./reference.js";
+import { isReference, type RefId } from "./reference.js";
 import type { Draft } from "./streams/draft.js";
 import { chunksOf, itemsOf } from "./streams/read-back.js";
 import { type StreamParts, streamParts } from "./streams/value-stream.js";
 import { WritingFailure } from "./streams/written-text.js";
-import { heardBy } from "./tasks/heard-by.js";
+import { cancelTask, type PollOptions, pollTask } from "./tasks/asking.js";
 import { timer } from "./tasks/options.js";
-import type { TaskFacts } from "./tasks/records.js";
 import type { Delivery, Performed } from "./tasks/runner.js";
-import { isOver, type TaskFormat, type TaskProgress } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
-import type { ToldTask } from "./tasks/tasks.js";
-import { tellTask } from "./tasks/tell.js";
 import type { CacheEvents } from "./telemetry/events.js";
 import { type CacheHealth, type HealthOptions, healthOf } from "./telemetry/health.js";
 import type { CacheStats } from "./telemetry/stats.js";
@@ -90,21 +85,13 @@ export interface NewValue extends Omit<SetOptions, "actor" | "signal"> {
 }
 
 /** Options of {@link RefCache.get}. */
-export interface GetOptions extends ActorOptions, PreviewOptions {
+export interface GetOptions extends ActorOptions, PreviewOptions, PollOptions {
   /** From 1. Asking for a page, or a page size, makes the answer one page. */
   readonly page?: number | undefined;
   /** The most items a page may hold. */
   readonly pageSize?: number | undefined;
   /** Show the value whole if it measures no more than `limits.maxFullSize`. */
   readonly full?: boolean | undefined;
-  /** Of a task that still runs, wait so long for its end; at most the cache's `tasks.maxWait`. Default: not at all. */
-  readonly wait?: Duration | undefined;
-  /** How much is told of a task. Default: as its tool says. */
-  readonly responseFormat?: TaskFormat | undefined;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
-  /** Hears, while it waits, how far a task is; nothing but that there is progress where that may not be known. */
-  readonly onProgress?: ((progress: TaskProgress | undefined) => void) | undefined;
 }
 
 /** Options of {@link RefCache.close}. */
@@ -245,7 +232,7 @@ export class RefCache {
     const questions = this.#questions(options);
     const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
-    const task = isTaskReference(refId) ? await this.#pollTask(refId, questions, options) : undefined;
+    const task = await pollTask(this.#store.tasks, { refId, questions }, options);
     if (task !== undefined) return task;
     try {
       return await this.#show<T>(refId, await this.#store.readParts(refId, questions, "get"), options);
@@ -413,12 +400,7 @@ export class RefCache {
    * @throws {ReferenceUnavailableError} when there is no such task that the actor may cancel.
    */
   async cancelTask(refId: RefId, options: ActorOptions = {}): Promise<TaskAnswer> {
-    const questions = this.#questions(options);
-    const task = isTaskReference(refId)
-      ? await this.#store.tasks.cancel(refId, (known) => mayCancel(questions, known, refId))
-      : undefined;
-    if (task === undefined) throw new ReferenceUnavailableError();
-    return tellTask(task, { mayRead: await questions.wouldPermit("get", task.guarded) });
+    return cancelTask(this.#store.tasks, { refId, questions: this.#questions(options) });
   }
 
   /**
@@ -479,40 +461,6 @@ export class RefCache {
     const milliseconds = timer(drain, "drain");
     this.#telemetry.close();
     await this.#store.close(milliseconds);
-  }
-
-  /** What is to be told of a task, unless it is complete, or none. */
-  async #pollTask(
-    refId: RefId,
-    questions: Questions,
-    { wait, responseFormat, signal, onProgress }: GetOptions,
-  ): Promise<TaskAnswer | undefined> {
-    const { tasks } = this.#store;
-    checkShape(pollOptions, { responseFormat });
-    const patience = wait === undefined ? 0 : Math.min(timer(wait, "wait"), tasks.options.maxWait);
-    let task = await tasks.look(refId);
-    if (task === undefined) return undefined;
-    let mayRead = await this.#mayKnow(questions, task, refId);
-    if (patience > 0 && !isOver(task.state)) {
-      task = await tasks.watch(refId, {
-        ...{ wait: patience, signal },
-        onProgress: onProgress && heardBy(questions, onProgress),
-      });
-      if (task === undefined) return undefined;
-      mayRead = await this.#mayKnow(questions, task, refId);
-    }
-    if (mayRead) currentUsage()?.add(task.guarded);
-    return tellTask(task, { mayRead, format: responseFormat });
-  }
-
-  /**
-   * Tells whether somebody may READ what a task says.
-   * @throws {ReferenceUnavailableError} when they may not even know of it.
-   */
-  async #mayKnow(questions: Questions, { guarded }: ToldTask, refId: RefId): Promise<boolean> {
-    if (await questions.wouldPermit("get", guarded)) return questions.permits("get", guarded, refId);
-    if (await questions.permits("use", guarded, refId)) return false;
-    throw new ReferenceUnavailableError();
   }
 
   async *#readOn<T>(
@@ -694,31 +642,16 @@ interface PreparedValue<E extends Draft = Draft> {
   readonly teller: Questions;
 }
 
-/** Who called may end it, as who may remove its result. */
-async function mayCancel(
-  questions: Questions,
-  { guarded, state }: TaskFacts,
-  refId: RefId,
-): Promise<boolean> {
-  const isStarter =
-    state.starter === actorText(questions.actor) && (await questions.wouldPermit("info", guarded));
-  if (isStarter) questions.record("cancel", BY_STARTER, guarded.namespace, refId);
-  return isStarter || questions.permits("delete", guarded, refId);
-}
-
 function checkKey(key: string): string {
   if (typeof key === "string" && key !== "") return key;
   throw new ConfigurationError("key", "must be a text that is not empty");
 }
 
 const NO_ADMINISTRATOR = { permitted: false, reason: "no_administrator" };
-const BY_STARTER = { permitted: true, reason: "starter" };
 const BY_SYSTEM = { permitted: true, reason: "system" };
 
 const reencryptOptions = z.strictObject({ plaintext: z.boolean().optional() });
 
 const healthOptions = z.strictObject({ timeout: z.number().positive().max(LONGEST_TIMER).optional() });
-
-const pollOptions = z.strictObject({ responseFormat: z.enum(["minimal", "standard", "full"]).optional() });
 
 const previewOptions = z.strictObject(previewShape);
