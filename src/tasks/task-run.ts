@@ -162,6 +162,7 @@ export class TaskRun<T = unknown> {
 
   /** Says what it waits for, if anything. */
   note(note: string | undefined): void {
+    if (note === this.#note) return;
     this.#note = note;
     this.#onChange();
   }
