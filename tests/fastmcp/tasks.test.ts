@@ -1,7 +1,8 @@
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import type { Progress } from "@modelcontextprotocol/sdk/types.js";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { withRefCache } from "../../src/fastmcp/index.js";
 import { RefCache, TransientError } from "../../src/index.js";
@@ -302,4 +303,39 @@ test("only servers with a long tool have cancel_task, once; it costs few tokens"
   without.addTool({ name: "long", execute: cache.cached("n", { asyncTimeout: "5s" })(async () => 1) });
   const { tools } = await (await (await serve(without))()).listTools();
   expect(tools.map(({ name }) => name)).toEqual(["long"]);
+});
+
+describe("over stdio", () => {
+  async function start() {
+    const client = new Client({ name: "test", version: "1.0.0" });
+    const args = ["--import", import.meta.resolve("tsx"), "tests/helpers/task-stdio-server.ts"];
+    const env = { PATH: String(process.env.PATH) };
+    const transport = new StdioClientTransport({ command: process.execPath, args, env, stderr: "pipe" });
+    const said: string[] = [];
+    transport.stderr?.on("data", (text) => said.push(String(text)));
+    await client.connect(transport);
+    onTestFinished(() => client.close());
+    return { client, said };
+  }
+
+  test("a long call is answered early, tells progress to who waits, and is read when it is done", async () => {
+    const { client } = await start();
+    const { ref_id, is_async } = told(await call(client, "steps"));
+    expect(is_async).toBe(true);
+    const { heard, answer } = hearing(client, "get_cached_result", { ref_id, wait_ms: 20_000 });
+    expect(told(await answer)).toMatchObject({ ref_id, value: { isAborted: false } });
+    const steps = heard.map(({ progress }) => progress);
+    expect(steps.length).toBeGreaterThan(0);
+    expect(steps).toEqual([...new Set(steps)].sort());
+  });
+
+  test("the client's cancellation reaches the tool", async () => {
+    const { client, said } = await start();
+    const leaving = new AbortController();
+    const { heard, answer } = hearing(client, "endless", {}, { signal: leaving.signal });
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(1);
+    leaving.abort(new Error("enough"));
+    await expect(answer).rejects.toThrow("enough");
+    await expect.poll(() => said.join(""), { timeout: 10_000 }).toContain("aborted");
+  });
 });
