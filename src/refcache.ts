@@ -96,7 +96,7 @@ export interface GetOptions extends ActorOptions, PreviewOptions, PollOptions {
 
 /** Options of {@link RefCache.close}. */
 export interface CloseOptions {
-  /** How long tasks and other calls that run get to end; then they are given up. Default `"5s"`. */
+  /** How long tasks and other calls that run get to end; then they are given up. 0: no time. Default `"5s"`. */
   readonly drain?: Duration | undefined;
 }
 
@@ -458,7 +458,7 @@ export class RefCache {
    * left to other servers.
    */
   async close({ drain = "5s" }: CloseOptions = {}): Promise<void> {
-    const milliseconds = timer(drain, "drain");
+    const milliseconds = drain === 0 ? 0 : timer(drain, "drain");
     this.#telemetry.close();
     await this.#store.close(milliseconds);
   }

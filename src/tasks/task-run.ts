@@ -1,4 +1,5 @@
 import type { Guarded } from "../access/checker.js";
+import { currentUsage } from "../access/current.js";
 import type { Usage } from "../access/usage.js";
 import { ConfigurationError, TaskCancelledError, TaskInterruptedError, TaskTooOldError } from "../errors.js";
 import type { RefId } from "../reference.js";
@@ -162,6 +163,7 @@ export class TaskRun<T = unknown> {
 
   /** Says what it waits for, if anything. */
   note(note: string | undefined): void {
+    if (note === this.#note) return;
     this.#note = note;
     this.#onChange();
   }
@@ -275,12 +277,26 @@ export class TaskRun<T = unknown> {
 
   #report(progress: TaskProgress): void {
     if (this.abort.reason !== undefined || this.#status !== "processing") return;
-    const now = Date.now();
-    this.#meter ??= new ProgressMeter(this.#begunAt);
-    if (!this.#meter.report(progress, now)) return;
-    this.#onChange();
-    const { latest } = this.#meter;
-    if (latest !== undefined && this.#listeners !== undefined) this.tell(latest, this.call.guarded());
+    const hidden = this.#hiddenNow();
+    if (hidden === undefined) this.#meter ??= new ProgressMeter(this.#begunAt);
+    const meter = hidden === undefined ? this.#meter : new ProgressMeter(this.#begunAt);
+    if (meter?.report(progress, Date.now()) !== true) return;
+    if (hidden === undefined) this.#onChange();
+    const { latest } = meter;
+    if (latest !== undefined && this.#listeners !== undefined)
+      this.tell(latest, hidden ?? this.call.guarded());
+  }
+
+  /**
+   * A call within this one that tells in its place may have used more than it, which those who may know of this one may
+   * not see: that is told to who listens and may, and not noted. `undefined` where it has not.
+   */
+  #hiddenNow(): Guarded | undefined {
+    const teller = currentUsage();
+    if (teller === undefined || teller === this.call.usage) return undefined;
+    const { namespace, policy: own } = this.call.guarded();
+    const policy = teller.restrict(own);
+    return JSON.stringify(policy) === JSON.stringify(own) ? undefined : { namespace, policy };
   }
 }
 
