@@ -516,7 +516,11 @@ export class CachedFunction {
   #executeAgain(running: Running, params: readonly unknown[]): Promise<Executed> {
     const { run, call } = running;
     const isElsewhere = run?.takenOver?.order?.isElsewhere === true;
-    return retrying(this.#retries, () => this.#execute(running, params), {
+    const attempt = () => {
+      if (run !== undefined && run.retryCount > 0) run.note(undefined); // it waits no longer
+      return this.#execute(running, params);
+    };
+    return retrying(this.#retries, attempt, {
       signal: run === undefined ? call.signal : run.abort.signal,
       done: run?.retryCount ?? 0,
       causeOf: (thrown) => (thrown instanceof RunFailure ? thrown.cause : thrown),
