@@ -1,4 +1,5 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import type { RequestOptions } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { tokens } from "mcp-refcache";
 import { z } from "zod";
@@ -32,10 +33,18 @@ export interface Called {
 
 /**
  * Calls a tool as a model's client does.
+ * @param options `onprogress` hears how far it is.
  * @throws {Error} with the tool's own words when it answers with an error.
  */
-export async function callTool(client: Client, name: string, args: Record<string, unknown>): Promise<Called> {
-  const result = CallToolResultSchema.parse(await client.callTool({ name, arguments: args }));
+export async function callTool(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+  options: RequestOptions = {},
+): Promise<Called> {
+  const result = CallToolResultSchema.parse(
+    await client.callTool({ name, arguments: args }, undefined, options),
+  );
   const text = result.content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
   if (result.isError === true) throw new Error(`${name}: ${text}`);
   const content = result.structuredContent ?? {};

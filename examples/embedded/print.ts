@@ -2,7 +2,8 @@ import colors from "picocolors";
 import type { Totals } from "./totals.js";
 import type { Step } from "./walk.js";
 
-const INDENT = "   ";
+/** What stands before what belongs to a heading. */
+export const INDENT = "   ";
 const LABEL_WIDTH = 10;
 const COLUMNS = Math.max(60, Math.min(process.stdout.columns ?? 110, 120));
 const WIDTH = COLUMNS - INDENT.length - LABEL_WIDTH;
@@ -57,23 +58,23 @@ function sizeText({ answer, seen }: Step): string {
 }
 
 /** References in full would fill the line; their beginning is enough here. */
-function argumentsText(args: Record<string, unknown>): string {
+export function argumentsText(args: Record<string, unknown>): string {
   const text = JSON.stringify(args, (_, value: unknown) =>
     typeof value === "string" ? value.replace(/^([a-z]+:[a-f0-9]{6})[a-f0-9]+$/, "$1…") : value,
   );
   return text.replaceAll('":', '": ').replaceAll(',"', ', "');
 }
 
-/** Of a long text the beginning and the end. */
-function jsonText(value: unknown): string {
+/** A value as JSON; of a long text the beginning and the end. */
+export function jsonText(value: unknown): string {
   const text = JSON.stringify(value).replaceAll('":', '": ').replaceAll(",", ", ");
   if (text.length <= 2 * WIDTH) return text;
   const beginning = text.slice(0, text.lastIndexOf(",", 2 * WIDTH - 60) + 1);
   return `${beginning} … ${text.slice(text.indexOf(" ", text.length - 50) + 1)}`;
 }
 
-/** Breaks long texts between words. */
-function printLabelled(label: string, text: string): void {
+/** Prints a text behind its label, broken between words where it is long. */
+export function printLabelled(label: string, text: string): void {
   const lines = text.match(new RegExp(`.{1,${WIDTH}}(?: |$)`, "g")) ?? [text];
   for (const [index, line] of lines.entries()) {
     console.log(INDENT + colors.dim((index === 0 ? label : "").padEnd(LABEL_WIDTH)) + line.trimEnd());
