@@ -645,14 +645,16 @@ export class CachedFunction {
     return disclosure.errorFor(error.cause);
   }
 
-  /** Who waits for a task waits as long as it lasts. */
+  /**
+   * Who waits for a task waits as long as it lasts. Once the task of a server that has died is given up, nothing else of
+   * that server may keep the next equal call from running.
+   */
   #resolveCoordination(): Coordination | undefined {
     const { coordination: own } = this.#options;
-    const { coordination: cache } = this.#cache;
+    const { coordination: cache, tasks } = this.#cache;
     const resolved = own === undefined ? cache : resolveCoordination(own, cache);
-    return resolved && this.asyncTimeout !== undefined
-      ? { ...resolved, wait: this.#traits.maxAge }
-      : resolved;
+    if (resolved === undefined || this.asyncTimeout === undefined) return resolved;
+    return { lease: Math.min(resolved.lease, tasks.lease), wait: this.#traits.maxAge };
   }
 
   #toolOf(call: Call): string {

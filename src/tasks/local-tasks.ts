@@ -108,7 +108,7 @@ export class LocalTasks {
     clearTimeout(giveUp);
     heard.abort();
     const stands = await keeper.end();
-    if (!stands && run.status === "complete") await this.#withdraw(run.refId);
+    if (!stands && run.status === "complete") await this.#withdraw(run);
     this.#tasks.delete(run.refId);
     this.#options.onEnd(run.refId, run.facts(this.#options.owner));
   }
@@ -127,9 +127,13 @@ export class LocalTasks {
     }
   }
 
-  /** The result of a task that others had given up, and said so. */
-  async #withdraw(refId: RefId): Promise<void> {
-    await this.#options.backend.delete(refId).catch(() => {});
+  /**
+   * Drops the result of a task that others had given up, and said so. What another server has taken over is left alone:
+   * its result is under the same reference.
+   */
+  async #withdraw(run: TaskRun<unknown>): Promise<void> {
+    await this.#options.backend.delete(run.refId).catch(() => {});
+    noteEnd(run, new TaskInterruptedError());
   }
 }
 

@@ -88,7 +88,8 @@ export class TaskKeeper {
       await sleep(pause, undefined, { ref: false });
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     }
-    return !this.#isLost || this.#known?.state.status === this.#options.facts().state.status;
+    const others = this.#isLost ? this.#known?.state : undefined;
+    return others === undefined || !isOver(others) || others.status === this.#options.facts().state.status;
   }
 
   /** Keeps the record no longer, and leaves it as it is. */

@@ -214,7 +214,7 @@ export class Tasks {
     if (!(await mayCancel(run.facts(this.owner)))) return undefined;
     if (!isOver(run)) run.cancel();
     await within(run.outcome.then(nothing, nothing), 0, undefined); // one that has not begun is over at once
-    return this.#toldLocal(run);
+    return { ...run.facts(this.owner), refId, isLocal: false }; // it may be complete by now
   }
 
   /** The task that an equal call began last, if it is not over. */

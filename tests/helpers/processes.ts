@@ -21,14 +21,23 @@ export class NodeProcess {
   readonly #ended: Promise<Ended>;
   #output = "";
 
-  /** Starts `node <script> <args>` in the root of the repository, with this environment and `PATH` alone. */
-  constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /**
+   * Starts `node <script> <args>` in the root of the repository, with this environment and `PATH` alone.
+   * @param onMessage hears what it sends by `process.send`; without, it has no channel to send by.
+   */
+  constructor(
+    script: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    onMessage?: (message: unknown) => void,
+  ) {
     this.#child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), script, ...args], {
       cwd: ROOT,
       env: { PATH: process.env.PATH, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(onMessage ? (["ipc"] as const) : [])],
     });
     running.add(this.#child);
+    if (onMessage !== undefined) this.#child.on("message", onMessage);
     this.#child.stdout?.setEncoding("utf8").on("data", this.#collect);
     this.#child.stderr?.setEncoding("utf8").on("data", this.#collect);
     this.#ended = this.#waitForEnd();
@@ -37,6 +46,25 @@ export class NodeProcess {
   /** What it wrote so far. */
   get output(): string {
     return this.#output;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Settles when it has ended, however long that takes. */
+  get ended(): Promise<Ended> {
+    return this.#ended;
+  }
+
+  /** Sends it a message, which is lost where it ends meanwhile; `false` where it has ended already. */
+  send(message: object): boolean {
+    return this.#child.connected && this.#child.send(message, () => {});
+  }
+
+  /** Stops it in the middle of whatever it does, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
   }
 
   /** Waits until it has written this text. */
