@@ -1,93 +1,37 @@
-import { ANONYMOUS_AGENT, SYSTEM } from "./access/actor.js";
+import { ANONYMOUS_AGENT } from "./access/actor.js";
 import { actorText } from "./access/actor-text.js";
 import type { Guarded } from "./access/checker.js";
 import type { Questions } from "./access/control.js";
-import { currentActor, currentUsage, runCall, runTask } from "./access/current.js";
-import { makePolicy, type Policy } from "./access/policy.js";
+import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { Usage } from "./access/usage.js";
-import {
-  type Answer,
-  type AnswerRequest,
-  isAnswer,
-  makeAnswer,
-  previewAtOnce,
-  type Result,
-} from "./answer.js";
-import type { CachedOptions, Call, Prepared, ServedFunction } from "./call.js";
+import { type Answer, makeAnswer, type Result } from "./answer.js";
+import { answerRequestOf } from "./answer-request.js";
+import { type CachedOptions, type Call, type Prepared, type ServedFunction, toolOf } from "./call.js";
+import { CallArguments } from "./call-arguments.js";
 import { CallNames } from "./call-names.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import type { Found, SharedJob } from "./coordination/leased-runs.js";
 import { type Coordination, resolveCoordination } from "./coordination/options.js";
-import { copyWith } from "./copy-with.js";
 import { Disclosure } from "./disclosure.js";
 import { parseDuration } from "./duration.js";
-import type { Entry, EntryHead } from "./entry/entry.js";
 import { checkTags } from "./entry/labels.js";
-import type { EntryOptions, EntryStore } from "./entry-store.js";
-import {
-  HiddenArgumentError,
-  ReferenceUnavailableError,
-  StoreError,
-  TaskCancelledError,
-  TaskFailedError,
-  ValueNotStorableError,
-} from "./errors.js";
+import type { EntryStore } from "./entry-store.js";
+import { StoreError } from "./errors.js";
+import { Execution } from "./execution.js";
 import { Lifetime } from "./lifetime.js";
+import { type Calls, LongCalls } from "./long-calls.js";
 import type { ResolvedOptions } from "./options.js";
 import { TextChangedError } from "./outline/stored-text.js";
-import type { Place, Placement } from "./placement.js";
-import { mintTaskReference, type RefId } from "./reference.js";
-import { type EntrySource, type IsHidden, resolveReferences } from "./resolution.js";
+import type { Placement } from "./placement.js";
+import type { RefId } from "./reference.js";
+import { causeOf, NotReady, type Produced, type Ready, RunFailure, type Running } from "./running.js";
 import { SingleFlight } from "./single-flight.js";
-import { type Draft, discard } from "./streams/draft.js";
-import { type StreamParts, streamParts } from "./streams/value-stream.js";
-import { WritingFailure } from "./streams/written-text.js";
-import { argsFromWire, argsToWire } from "./tasks/args-wire.js";
-import { failureOf } from "./tasks/failure.js";
+import type { Draft } from "./streams/draft.js";
 import { traitsOf } from "./tasks/function-options.js";
-import { heardBy } from "./tasks/heard-by.js";
-import type { KnownTask } from "./tasks/records.js";
-import { RetryPlan } from "./tasks/retry.js";
-import { RetryLater } from "./tasks/retry-later.js";
-import { retrying } from "./tasks/retrying.js";
-import type { TaskContext, TaskOrder } from "./tasks/task.js";
+import type { TaskOrder } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
-import { TaskFlights } from "./tasks/task-flights.js";
-import { type TaskCall, TaskRun, type TaskTraits } from "./tasks/task-run.js";
 import { Deferred } from "./tasks/tasks.js";
 import { tellTask } from "./tasks/tell.js";
-
-/** One call on its way: who asks, on whose behalf, what it has used, and where its result goes. */
-interface Running {
-  readonly call: Call;
-  /** Of who asks: the caller, or whom `runAs` put in the caller's place. */
-  readonly questions: Questions;
-  readonly usage: Usage;
-  readonly place: Place;
-  readonly disclosure: Disclosure;
-  /** What its result is invalidated by; known once its arguments are. */
-  readonly tags: readonly string[];
-  /** Its execution, where that may become a task. */
-  readonly run?: TaskRun<Produced> | undefined;
-}
-
-/** A call whose arguments are known. */
-interface Ready {
-  readonly running: Running;
-  readonly prepared: Prepared;
-  /** The name of its result; `undefined` where it has none. */
-  readonly memo: string | undefined;
-}
-
-/** A result, and the run that made it; `undefined` where it was found. */
-interface Produced extends Result {
-  readonly by?: Usage;
-}
-
-/** What a run made, before it is stored. */
-interface Executed extends Pick<Result, "preview"> {
-  readonly entry: Draft;
-}
 
 /**
  * A function whose results are kept and answered by reference: resolves the references in its arguments, runs
@@ -101,9 +45,9 @@ export class CachedFunction {
   readonly #options: CachedOptions;
   readonly #function: (...params: never[]) => unknown;
   readonly #flights = new SingleFlight<Produced>();
-  readonly #runs = new TaskFlights<Produced>();
-  readonly #traits: TaskTraits;
-  readonly #retries: RetryPlan;
+  readonly #long: LongCalls | undefined;
+  readonly #arguments: CallArguments;
+  readonly #execution: Execution;
   readonly #placement: Placement;
   readonly #names: CallNames;
   readonly #lifetime: Lifetime;
@@ -126,11 +70,17 @@ export class CachedFunction {
     this.#lifetime = new Lifetime(options, cache.limits);
     this.asyncTimeout =
       options.asyncTimeout === undefined ? undefined : parseDuration(options.asyncTimeout, "asyncTimeout");
-    this.#traits = traitsOf(options, cache.tasks.maxAge);
-    this.#retries = RetryPlan.of(options.retries);
+    this.#arguments = new CallArguments({ store, limits: cache.limits, resolveRefs: this.resolveRefs });
+    this.#execution = new Execution({ store, cache, options, fn });
     this.#coordination = this.#resolveCoordination();
     this.#tags = typeof options.tags === "function" ? options.tags : checkTags(options.tags ?? []);
-    this.#names = new CallNames(store, cache, { namespace: placement.template, options, fn });
+    const names = new CallNames(store, cache, { namespace: placement.template, options, fn });
+    this.#names = names;
+    const calls = this.#calls();
+    this.#long =
+      this.asyncTimeout === undefined
+        ? undefined
+        : new LongCalls({ store, cache, options, names, fn, calls });
   }
 
   /** The name the function was given, or an empty text. */
@@ -164,11 +114,21 @@ export class CachedFunction {
 
   /** Lets this process run calls that were made elsewhere, or by a server that has died. */
   serve(served: ServedFunction): void {
-    if (this.asyncTimeout === undefined) return;
-    const identity = this.#names.identityOf(served.tool ?? this.#function.name);
-    this.#store.tasks.register(identity, {
-      resume: (order, known) => this.#resume(served, order, known),
-    });
+    this.#long?.serve(served);
+  }
+
+  /** What {@link LongCalls} are made of. */
+  #calls(): Calls {
+    return {
+      begin: (call, who) => this.#begin(call, who),
+      ready: (begun) => this.#ready(begun),
+      flightOf: (running, memo) => this.#flightOf(running, memo),
+      produce: (running, params, memo) => this.#produce(running, params, memo),
+      run: (running, params, memo, lease) => this.#run(running, params, memo, lease),
+      mayKnow: (running, found, by) => this.#mayKnow(running, found, by),
+      refresh: (running, params, memo, stale) => this.#refresh(running, params, memo, stale),
+      keep: (operation) => this.#keep(operation),
+    };
   }
 
   async #answer(call: Call): Promise<Answer> {
@@ -189,7 +149,11 @@ export class CachedFunction {
     const mayUse = mayRead || (await questions.wouldPermit("use", entry));
     const isLocal = refId !== null && this.#store.isLocal(refId);
     try {
-      return await makeAnswer({ ...result, isLocal }, { ...this.#request(place), mayRead, mayUse }, usage);
+      return await makeAnswer(
+        { ...result, isLocal },
+        { ...answerRequestOf(this.#options, place, this.#cache), mayRead, mayUse },
+        usage,
+      );
     } catch (error) {
       const isCovered = error instanceof StoreError && this.#cache.onStoreError === "answer";
       throw isCovered ? new TextChangedError() : error; // parts of a result that was found cannot be read
@@ -211,12 +175,12 @@ export class CachedFunction {
   }
 
   async #resultOf(begun: Running): Promise<Produced | Deferred> {
-    const until = this.asyncTimeout === undefined ? undefined : performance.now() + this.asyncTimeout;
+    const until = performance.now() + (this.asyncTimeout ?? 0);
     let running = begun;
     try {
       const ready = await this.#ready(begun);
       running = ready.running;
-      if (until !== undefined) return await this.#resultInTime(ready, until);
+      if (this.#long !== undefined) return await this.#long.resultInTime(ready, until);
       const { prepared, memo } = ready;
       const run = () => this.#produce(running, prepared.params, memo);
       if (memo === undefined) return await run();
@@ -235,7 +199,7 @@ export class CachedFunction {
   async #ready(begun: Running): Promise<Ready> {
     const { call, disclosure } = begun;
     const mayReadArguments = await disclosure.mayTell();
-    const { params, missing } = await this.#prepare(begun).catch((error) => {
+    const { params, missing } = await this.#arguments.prepare(begun).catch((error) => {
       throw new NotReady(error);
     });
     const prepared = { params: call.finish?.(params) ?? params, missing };
@@ -249,91 +213,6 @@ export class CachedFunction {
     return `${this.#generationOf(running)} ${memo}`;
   }
 
-  /** The result, where there is one in time; else what becomes of the call without its caller. */
-  async #resultInTime(ready: Ready, until: number): Promise<Produced | Deferred> {
-    const { running, prepared, memo } = ready;
-    const begin = () => this.#beginRun(ready);
-    const run = memo === undefined ? begin() : this.#runs.join(this.#flightOf(running, memo), begin);
-    const outcome = await this.#waitFor(run, running, until);
-    const found = outcome instanceof Deferred ? outcome.task.guarded : outcome.entry;
-    const by = outcome instanceof Deferred ? run.call.usage : outcome.by;
-    if (!(await this.#mayKnow(running, found, by)))
-      return this.#waitFor(this.#beginRun({ ...ready, memo: undefined }), running, until);
-    if (!(outcome instanceof Deferred) && outcome.isStale && memo !== undefined)
-      this.#refresh(running, prepared.params, memo, outcome);
-    return outcome;
-  }
-
-  #beginRun({ running, prepared, memo }: Ready): TaskRun<Produced> {
-    return new TaskRun(this.#taskCall(running, memo), (run) =>
-      this.#produce({ ...running, run }, prepared.params, memo),
-    );
-  }
-
-  #waitFor(
-    run: TaskRun<Produced>,
-    { call: { signal, onProgress }, questions }: Running,
-    until: number,
-  ): Promise<Produced | Deferred> {
-    return this.#store.tasks.wait(run, {
-      until,
-      signal,
-      onProgress: onProgress && heardBy(questions, onProgress),
-    });
-  }
-
-  /** What a run is to know of the call that it makes. */
-  #taskCall(running: Running, name: string | undefined): TaskCall {
-    const { call, usage, place, questions } = running;
-    return {
-      toolName: this.#toolOf(call),
-      name,
-      usage,
-      starter: actorText(questions.actor),
-      traits: this.#traits,
-      expectedSchema: call.expectedSchema,
-      guarded: () => ({ namespace: place.namespace, policy: usage.restrict(place.policy) }),
-      order: (isElsewhere) => this.#orderOf(running, isElsewhere),
-      failureOf: (error) =>
-        failureOf(error instanceof RunFailure || error instanceof NotReady ? error.cause : error),
-      mint: () => mintTaskReference(this.#cache.name),
-    };
-  }
-
-  /** A call for another process to make; `undefined` where none could. */
-  #orderOf({ call, usage, questions }: Running, isElsewhere: boolean): TaskOrder | undefined {
-    const toolName = this.#toolOf(call);
-    const tool = this.#names.identityOf(toolName);
-    const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits.maxDepth);
-    if (args === undefined) return undefined;
-    const who = { caller: usage.caller, asker: questions.actor };
-    return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
-  }
-
-  #resume({ self, tool, validate, context, withTask }: ServedFunction, order: TaskOrder, known: KnownTask) {
-    const call: Call = {
-      self,
-      params: [argsFromWire(order.args), context?.()],
-      keyed: 1,
-      tool: tool ?? order.toolName,
-      validate: order.isPending ? validate : undefined,
-      withTask,
-      expectedSchema: known.state.expectedSchema,
-    };
-    const running = this.#begin(call, order);
-    const work = (run: TaskRun<Produced>) =>
-      runCall(running.usage, () => this.#resumed({ ...running, run }, run), order.asker);
-    return new TaskRun(this.#taskCall(running, undefined), work, known.refId, known.state);
-  }
-
-  /** Who died may have stored the result before. */
-  async #resumed(begun: Running, run: TaskRun<Produced>): Promise<Produced> {
-    const { refId } = run;
-    if (await this.#store.backend.exists(refId)) return { refId, entry: await this.#store.saved(refId) };
-    const { running, prepared, memo } = await this.#ready(begun);
-    return this.#store.tasks.beginHere(run, () => this.#run(running, prepared.params, memo));
-  }
-
   /** What another user's call made is not told of to those who may do nothing with it; theirs is made for them. */
   async #mayKnow({ questions, usage }: Running, found: Guarded, by: Usage | undefined): Promise<boolean> {
     return this.#options.scope !== "shared" || by === usage || questions.wouldPermit("info", found);
@@ -344,47 +223,10 @@ export class CachedFunction {
    * the name would come from what the caller may not see, there must be none: equal names would tell equal values.
    */
   #nameOf({ call, questions, usage, place }: Running, prepared: Prepared): string | undefined {
-    const policy = this.#resultPolicy(usage, place.policy);
+    const policy = this.#execution.resultPolicy(usage, place.policy);
     const [caller, asker] = [actorText(usage.caller), actorText(questions.actor)];
     const principal = asker === caller ? caller : `${asker} for ${caller}`;
     return this.#names.nameOf(call, prepared, principal, { ...place, policy });
-  }
-
-  /** Puts values where references are, and validates the first parameter where the call asks for it. */
-  async #prepare(running: Running): Promise<Prepared> {
-    const { call, questions } = running;
-    if (this.resolveRefs === false) return { params: call.params, missing: [] };
-    const source = this.#store.sourceFor(questions, "use");
-    const isHidden = (head: EntryHead) => !questions.surelyPermits("get", head);
-    const resolved = await this.#resolve(call, source, isHidden).catch(async (error: unknown) => {
-      throw error instanceof StoreError ? error : await this.#misfit(error, running);
-    });
-    if (call.validate === undefined) return resolved;
-    const { params, missing } = resolved;
-    const [first, ...others] = params;
-    try {
-      return { params: [await call.validate(first), ...others], missing };
-    } catch (error) {
-      throw missing.length > 0 ? new ReferenceUnavailableError() : await this.#misfit(error, running);
-    }
-  }
-
-  #misfit(error: unknown, { disclosure }: Running): Promise<unknown> {
-    return disclosure.errorFor(error, () => new HiddenArgumentError());
-  }
-
-  async #resolve(call: Call, source: EntrySource, isHidden: IsHidden): Promise<Prepared> {
-    const { limits } = this.#cache;
-    const keyed = call.params.slice(0, call.keyed);
-    if (this.resolveRefs === true) {
-      const { value, missing } = await resolveReferences(keyed, source, limits, isHidden);
-      return { params: [...(value as unknown[]), ...call.params.slice(keyed.length)], missing };
-    }
-    const members = pickMembers(keyed[0], this.resolveRefs || []);
-    const { value, missing } = await resolveReferences(members, source, limits, isHidden);
-    const first =
-      Object.keys(members).length === 0 ? keyed[0] : { ...(keyed[0] as object), ...(value as object) };
-    return { params: [first, ...call.params.slice(1)], missing };
   }
 
   async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced> {
@@ -398,35 +240,14 @@ export class CachedFunction {
     return leasedRuns.once(this.#job(running, params, memo, recalled.seen), this.#coordination);
   }
 
-  /** Runs the function, unless another process runs it as a task already, or is to. */
-  async #runOnce(
+  #runOnce(
     running: Running,
     params: readonly unknown[],
     memo?: string,
     lease?: HeldLease,
   ): Promise<Produced> {
-    const { run } = running;
-    const { runner } = this.#cache.tasks;
-    if (run === undefined) return this.#run(running, params, memo, lease);
-    if (lease !== undefined) run.abort.onAbort(() => void lease.end().catch(() => {})); // nobody is to wait for its end
-    const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
-    const other = isShared ? await this.#keep(() => this.#store.tasks.unfinished(memo)) : undefined;
-    if (other !== undefined)
-      return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
-    return this.#store.tasks.begin(run, {
-      runHere: () => this.#run(running, params, memo, lease),
-      resultOf: (known) => this.#resultOfTask(known, running.usage),
-    });
-  }
-
-  /** What a task has come to that another process ran. */
-  async #resultOfTask({ refId, state, guarded }: KnownTask, by: Usage): Promise<Produced> {
-    if (state.status === "complete") return { refId, entry: await this.#store.saved(refId), by };
-    if (state.status === "cancelled") throw new TaskCancelledError();
-    const used = new Usage(by.caller);
-    used.add(guarded);
-    const { code, message } = state.error ?? failureOf(undefined);
-    throw new RunFailure(new TaskFailedError(code, message), used);
+    if (this.#long === undefined) return this.#run(running, params, memo, lease);
+    return this.#long.runOnce(running, params, memo, lease);
   }
 
   /** What other servers do once: it may be this one that runs. */
@@ -464,22 +285,15 @@ export class CachedFunction {
       else await leasedRuns.onceIfFree(job, this.#coordination);
     };
     const refresh = () =>
-      this.asyncTimeout === undefined ? make(unattended) : this.#inRun(unattended, memo, make);
+      this.#long === undefined ? make(unattended) : this.#long.inRun(unattended, memo, make);
     background.start(memo, () =>
       runCall(usage, refresh, running.questions.actor).catch((error) => this.#notRefreshed(error, running)),
     );
   }
 
-  /** A run that nobody waits for, and nobody polls. */
-  async #inRun(running: Running, memo: string, work: (running: Running) => Promise<void>): Promise<void> {
-    await new TaskRun<void>(this.#taskCall(running, memo), (run) =>
-      work({ ...running, run: run as unknown as TaskRun<Produced> }),
-    ).outcome;
-  }
-
   /** Without the message, which may quote values. */
   #notRefreshed(error: unknown, { call }: Running): void {
-    const cause: unknown = error instanceof RunFailure ? error.cause : error;
+    const cause = causeOf(error);
     const name = cause instanceof Error ? cause.name : typeof cause;
     this.#cache.logger.warn(
       `A stale result of ${this.#toolOf(call)} could not be made anew: ${name}. It is answered until it expires.`,
@@ -494,7 +308,7 @@ export class CachedFunction {
   ): Promise<Produced> {
     const { run, usage } = running;
     const generation = this.#generationOf(running);
-    const { entry, preview } = await this.#executed(running, params);
+    const { entry, preview } = await this.#execution.run(running, params);
     const isCurrent = () => generation === this.#generationOf(running);
     const isTask = run !== undefined && this.#store.tasks.isKept(run);
     const save = () => this.#save(entry, memo, isCurrent, lease, isTask ? run.refId : undefined);
@@ -503,35 +317,6 @@ export class CachedFunction {
     if ("written" in entry) return { ...(await this.#saveWritten(store)), by: usage };
     const refId = isTask ? await store() : ((await this.#keep(store)) ?? null);
     return { refId, entry: this.#store.showable(entry), preview, by: usage };
-  }
-
-  /** Executes it as often as need be. */
-  #executed(running: Running, params: readonly unknown[]): Promise<Executed> {
-    const { run } = running;
-    const all = this.#options.retries
-      ? () => this.#executeAgain(running, params)
-      : () => this.#execute(running, params);
-    return run === undefined ? all() : runTask(run.context, all);
-  }
-
-  #executeAgain(running: Running, params: readonly unknown[]): Promise<Executed> {
-    const { run, call } = running;
-    const isElsewhere = run?.takenOver?.order?.isElsewhere === true;
-    const attempt = () => {
-      run?.note(undefined); // the wait for this attempt is over
-      return this.#execute(running, params);
-    };
-    return retrying(this.#retries, attempt, {
-      signal: run === undefined ? call.signal : run.abort.signal,
-      done: run?.retryCount ?? 0,
-      causeOf: (thrown) => (thrown instanceof RunFailure ? thrown.cause : thrown),
-      onRetry: (count, delay) => {
-        if (run === undefined) return;
-        run.retryCount = count;
-        if (isElsewhere) throw new RetryLater(delay);
-        run.note(`Attempt ${count + 1} of ${this.#traits.retries + 1} in ${Math.ceil(delay / 1000)} s.`);
-      },
-    });
   }
 
   /** Of a text that is in the store already, nothing is left to answer with where that fails. */
@@ -564,78 +349,6 @@ export class CachedFunction {
     return typeof this.#tags === "function" ? checkTags(Reflect.apply(this.#tags, self, params)) : this.#tags;
   }
 
-  async #execute(running: Running, params: readonly unknown[]): Promise<Executed> {
-    const { call, questions, usage, place, run } = running;
-    try {
-      this.#notePlace(running);
-      const given = run === undefined ? params : withContext(params, run.context, call.withTask);
-      const value: unknown = await Reflect.apply(this.#function, call.self, given);
-      const parts = streamParts(value);
-      if (parts !== undefined) return { entry: await this.#receive(running, params, value, parts) };
-      run?.abort.check();
-      const entry = this.#makeEntry(running, params, value);
-      const mayRead = questions.surelyPermits("answer", entry);
-      const request = { ...this.#request(place), mayRead };
-      return { entry, preview: mayRead ? previewAtOnce(value, entry, request) : undefined };
-    } catch (error) {
-      if (error instanceof WritingFailure) throw error.cause;
-      throw new RunFailure(error, usage);
-    }
-  }
-
-  /** What the caller may not see of the result, it may not hear while it is made. */
-  #notePlace({ questions, usage, place }: Running): void {
-    if (this.#options.declassify) return;
-    if (!questions.surelyPermits("answer", place)) usage.add(place);
-  }
-
-  /** Takes in what comes in pieces. What gives them may use values until the end, so its policy is found out then. */
-  async #receive(
-    running: Running,
-    params: readonly unknown[],
-    value: unknown,
-    parts: StreamParts,
-  ): Promise<Draft> {
-    const { run } = running;
-    const received = await (run === undefined
-      ? this.#store.receive(parts)
-      : this.#store.receive(parts, run.abort.signal, () => run.refId));
-    try {
-      run?.abort.check();
-      return await this.#store.makeOf(received, this.#entryOptions(running, params, value));
-    } catch (error) {
-      await discard(received);
-      throw error;
-    }
-  }
-
-  #makeEntry(running: Running, params: readonly unknown[], value: unknown): Entry {
-    if (isAnswer(value)) {
-      throw new ValueNotStorableError(
-        "$",
-        "it is an answer already; resolve its ref_id and return the value",
-      );
-    }
-    return this.#store.make(value, this.#entryOptions(running, params, value));
-  }
-
-  #entryOptions(
-    { call, usage, place, tags }: Running,
-    params: readonly unknown[],
-    value: unknown,
-  ): EntryOptions {
-    const ttl = this.#lifetime.of(params[0], value, place.settings.ttl);
-    const policy = this.#resultPolicy(usage, place.policy);
-    const toolName = this.#toolOf(call) || undefined;
-    return { namespace: place.namespace, ttl, policy, toolName, tags };
-  }
-
-  #resultPolicy(usage: Usage, policy: Policy): Policy {
-    const { declassify = false } = this.#options;
-    if (declassify === false) return usage.restrict(policy);
-    return declassify === true ? policy : makePolicy(declassify([...usage.policies]), "declassify", policy);
-  }
-
   /** What the function threw may quote what it used, and what it was about to return. */
   async #asSeen(error: unknown, { usage, place, disclosure }: Running): Promise<unknown> {
     if (error instanceof StoreError || error instanceof TextChangedError) return error;
@@ -654,11 +367,14 @@ export class CachedFunction {
     const { coordination: cache, tasks } = this.#cache;
     const resolved = own === undefined ? cache : resolveCoordination(own, cache);
     if (resolved === undefined || this.asyncTimeout === undefined) return resolved;
-    return { lease: Math.min(resolved.lease, tasks.lease), wait: this.#traits.maxAge };
+    return {
+      lease: Math.min(resolved.lease, tasks.lease),
+      wait: traitsOf(this.#options, tasks.maxAge).maxAge,
+    };
   }
 
   #toolOf(call: Call): string {
-    return call.tool ?? this.#function.name;
+    return toolOf(call, this.#function);
   }
 
   /** A failing store costs the reference, not the answer, unless the cache is told otherwise. */
@@ -672,53 +388,6 @@ export class CachedFunction {
       return undefined;
     }
   }
-
-  #request({ settings }: Place): Omit<AnswerRequest, "mayRead"> {
-    const { limits, measure } = this.#cache;
-    const { preview, maxSize } = this.#options;
-    return {
-      measure,
-      preview: preview ?? settings.preview,
-      maxSize: Math.min(maxSize ?? settings.maxSize, limits.maxPreviewSize),
-      maxPageSize: limits.maxPageSize,
-      repeat: { max_size: maxSize },
-    };
-  }
 }
 
 const DECLASSIFIED = { permitted: true, reason: "declassify" };
-
-/** What a run threw, with what it had used by then: others than its own caller may have joined it. */
-class RunFailure {
-  constructor(
-    readonly cause: unknown,
-    readonly usage: Usage,
-  ) {}
-}
-
-/** What kept a call from being made, as its caller is to be told it. */
-class NotReady {
-  constructor(readonly cause: unknown) {}
-}
-
-/** Stands for the call of another process. */
-const ELSEWHERE = new Usage(SYSTEM);
-
-/** The function's context with what concerns its task. */
-function withContext(
-  [first, context, ...rest]: readonly unknown[],
-  task: TaskContext,
-  join: Exclude<Call["withTask"], undefined> = joinContext,
-): readonly unknown[] {
-  return [first, join(context, task), ...rest];
-}
-
-function joinContext(context: unknown, task: TaskContext): unknown {
-  if (typeof context !== "object" || context === null) return task;
-  return copyWith(context, { progress: task.progress, signal: task.signal });
-}
-
-function pickMembers(args: unknown, members: readonly string[]): Record<string, unknown> {
-  const given = typeof args === "object" && args !== null ? Object.entries(args) : [];
-  return Object.fromEntries(given.filter(([member]) => members.includes(member)));
-}

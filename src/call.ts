@@ -156,3 +156,8 @@ export function checkCachedOptions(options: CachedOptions, limits: ResolvedLimit
   checkTaskOptions(options);
   if (options.tags !== undefined && typeof options.tags !== "function") checkTags(options.tags);
 }
+
+/** The name of the tool that a call is made by: the layer above may know it better. */
+export function toolOf({ tool }: Call, fn: { readonly name: string }): string {
+  return tool ?? fn.name;
+}

@@ -71,14 +71,15 @@ const MOST_PATIENCE = 10;
 
 /** Says whether and when a failed call is made again. */
 export class RetryPlan {
-  readonly #attempts: number;
+  /** The most after the first. */
+  readonly attempts: number;
   readonly #baseDelay: number;
   readonly #maxDelay: number;
   readonly #isTransient: (error: unknown) => boolean;
   readonly #random: () => number;
 
   private constructor(options: RetryOptions, random: () => number) {
-    this.#attempts = options.attempts;
+    this.attempts = options.attempts;
     this.#baseDelay = delayOf(options.baseDelay ?? "1s", "retries.baseDelay");
     this.#maxDelay = delayOf(options.maxDelay ?? "30s", "retries.maxDelay");
     this.#isTransient = options.isTransient ?? isTransientError;
@@ -99,7 +100,7 @@ export class RetryPlan {
    * @param retryCount how many attempts there were after the first.
    */
   next(error: unknown, retryCount: number): number | undefined {
-    if (retryCount >= this.#attempts || !this.#mayPass(error)) return undefined;
+    if (retryCount >= this.attempts || !this.#mayPass(error)) return undefined;
     const longest = Math.min(this.#maxDelay, this.#baseDelay * 2 ** retryCount);
     return Math.round(this.#earliest(error) + this.#random() * longest);
   }
