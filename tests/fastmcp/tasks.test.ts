@@ -239,6 +239,24 @@ test("of values that a caller may only use, nothing goes to that client: no prog
   expect(toBob.join()).not.toContain(CANARY);
 });
 
+test("FastMCP's own reportProgress tells of the task, too; what is no amount harms nobody", async () => {
+  const cache = new RefCache({ name: "test" });
+  const server = withRefCache(makeServer(), cache);
+  server.addTool({
+    name: "job",
+    execute: cache.cached("jobs", { asyncTimeout: "1m" })(async (_, { reportProgress }) => {
+      for (const progress of [Number.NaN, -1, 1, Number.POSITIVE_INFINITY])
+        void reportProgress({ progress, total: Number.POSITIVE_INFINITY });
+      void reportProgress({ progress: 2, total: 1 });
+      await reportProgress({ progress: 3, total: 4 });
+      return "done";
+    }),
+  });
+  const { heard, answer } = hearing(await (await serve(server))(), "job");
+  expect(told(await answer)).toMatchObject({ value: "done" });
+  expect(heard).toEqual([{ progress: 1 }, { progress: 2 }, { progress: 3, total: 4 }]);
+});
+
 test("a failure is a poll's answer, with its reason, and the next call is new", async () => {
   const cache = new RefCache({ name: "test" });
   const server = withRefCache(makeServer(), cache);
