@@ -26,9 +26,14 @@ export function notifyProgress<T extends FastMCPSessionAuth>({
   };
 }
 
-/** FastMCP's context with the task's signal and progress; FastMCP's own way to report progress leads there as well. */
+/**
+ * FastMCP's context with the task's signal and progress; FastMCP's own way to report progress leads there as well. It
+ * takes any number, and few tools wait for it: what is no amount is left out, since a rejection would go unhandled.
+ */
 export function withTask(context: unknown, { progress, signal }: TaskContext): object {
-  const reportProgress = async ({ progress: current, total, message }: Progress) =>
-    progress({ current, total: total !== undefined && total < current ? undefined : total, message });
+  const reportProgress = async ({ progress: current, total = Number.NaN, message }: Progress) => {
+    if (!Number.isFinite(current) || current < 0) return;
+    progress({ current, total: Number.isFinite(total) && total >= current ? total : undefined, message });
+  };
   return copyWith(context as object, { progress, signal, reportProgress });
 }

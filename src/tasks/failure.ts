@@ -1,4 +1,5 @@
 import { RefCacheError, StoreError } from "../errors.js";
+import { TextChangedError } from "../outline/stored-text.js";
 import { clip } from "./clip.js";
 import type { TaskFailure } from "./task.js";
 
@@ -9,6 +10,8 @@ const LONGEST_MESSAGE = 2000;
 export function failureOf(error: unknown): TaskFailure {
   if (error instanceof StoreError)
     return { code: error.code, message: "The store of this server did not work, so the result is lost." };
+  if (error instanceof TextChangedError)
+    return { code: "invalidated", message: "Its result was invalidated while it was being stored." };
   const code = error instanceof RefCacheError ? error.code : "tool_error";
   return { code, message: clip(messageOf(error), LONGEST_MESSAGE) };
 }

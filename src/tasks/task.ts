@@ -23,7 +23,7 @@ export interface TaskContext {
 
 /** Why a task has not been completed. */
 export interface TaskFailure {
-  /** Stable: `tool_error`, `interrupted`, `task_too_old`, or the code of an error of this package. */
+  /** Stable: `tool_error`, `interrupted`, `task_too_old`, `invalidated`, or the code of an error of this package. */
   readonly code: string;
   /** For the person or model that polls. */
   readonly message: string;

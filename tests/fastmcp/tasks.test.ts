@@ -5,7 +5,7 @@ import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { withRefCache } from "../../src/fastmcp/index.js";
-import { RefCache, TransientError } from "../../src/index.js";
+import { Permission, RefCache, SYSTEM, TransientError } from "../../src/index.js";
 import {
   call,
   makeAuthenticatedServer,
@@ -14,6 +14,7 @@ import {
   serve,
   type ToolResult,
 } from "../helpers/fastmcp.js";
+import { recordingLogger } from "../helpers/recording-logger.js";
 import { gate } from "../helpers/tasks.js";
 
 type Structured = Record<string, unknown> & { ref_id: string };
@@ -188,6 +189,72 @@ test("log and session stand beside progress and signal; what is logged after the
   await soon(100);
   expect(messages.join()).toContain("begun");
   expect(messages.join()).not.toContain("going on");
+});
+
+test("of values that a caller may only use, nothing goes to that client: no progress, message, error or log", async () => {
+  const CANARY = "canary-9e02";
+  const { READ, EXECUTE } = Permission;
+  const cache = new RefCache({ name: "test", logger: recordingLogger() });
+  const server = withRefCache(makeAuthenticatedServer(), cache);
+  const steps = [gate(), gate()];
+  server.addTool({
+    name: "job",
+    parameters: z.object({ data: z.string(), n: z.number() }),
+    execute: cache.cached("jobs", { asyncTimeout: 1500, scope: "shared" })(
+      async ({ data }: { data: string; n: number }, { progress, log, reportProgress }) => {
+        progress({ current: 1, total: 3, message: `has ${data}` });
+        await reportProgress({ progress: 2, total: 3 });
+        log.info(`has ${data}`);
+        await steps[0]?.promise;
+        progress({ current: 3, total: 3, message: `still ${data}` });
+        await steps[1]?.promise;
+        throw new RangeError(`no luck with ${data}`);
+      },
+    ),
+  });
+  const { refId } = await cache.set("k", CANARY, {
+    actor: SYSTEM,
+    policy: { owner: "agent:alice", ownerPermissions: READ | EXECUTE, agentPermissions: EXECUTE },
+  });
+  const connect = await serve(server, { stateless: false });
+  const [his, hers] = [await connect("bob"), await connect("alice")];
+  const [toBob, toAlice] = [messagesTo(his), messagesTo(hers)];
+  const calls = [hearing(his, "job", { data: refId, n: 1 }), hearing(hers, "job", { data: refId, n: 1 })];
+  const [early] = await Promise.all(calls.map(async ({ answer }) => told(await answer)));
+  const ref_id = early?.ref_id ?? "";
+  expect(calls.map(({ heard }) => heard.length)).toEqual([1, expect.any(Number)]); // one sign of life
+  const polls = [his, hers].map((client) =>
+    hearing(client, "get_cached_result", { ref_id, wait_ms: 20_000, response_format: "full" }),
+  );
+  await soon(200);
+  steps[0]?.open();
+  await expect.poll(() => polls.map(({ heard }) => heard.length)).toEqual([1, 1]);
+  steps[1]?.open();
+  const [bobs, alices] = await Promise.all(polls.map(async ({ answer }) => told(await answer)));
+  expect(bobs).toMatchObject({ status: "failed", error: { code: "tool_failed" } });
+  expect(alices).toMatchObject({ error: { message: `no luck with ${CANARY}` } });
+  await soon(200);
+  expect(toAlice.join()).toContain(`still ${CANARY}`);
+  expect(toBob.length).toBeGreaterThan(3);
+  expect(toBob.join()).not.toContain(CANARY);
+});
+
+test("FastMCP's own reportProgress tells of the task, too; what is no amount harms nobody", async () => {
+  const cache = new RefCache({ name: "test" });
+  const server = withRefCache(makeServer(), cache);
+  server.addTool({
+    name: "job",
+    execute: cache.cached("jobs", { asyncTimeout: "1m" })(async (_, { reportProgress }) => {
+      for (const progress of [Number.NaN, -1, 1, Number.POSITIVE_INFINITY])
+        void reportProgress({ progress, total: Number.POSITIVE_INFINITY });
+      void reportProgress({ progress: 2, total: 1 });
+      await reportProgress({ progress: 3, total: 4 });
+      return "done";
+    }),
+  });
+  const { heard, answer } = hearing(await (await serve(server))(), "job");
+  expect(told(await answer)).toMatchObject({ value: "done" });
+  expect(heard).toEqual([{ progress: 1 }, { progress: 2 }, { progress: 3, total: 4 }]);
 });
 
 test("a failure is a poll's answer, with its reason, and the next call is new", async () => {

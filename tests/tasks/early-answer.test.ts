@@ -102,6 +102,48 @@ describe("a call with asyncTimeout", () => {
   });
 });
 
+test("a result that is being stored when its time comes is the answer, a moment later", async () => {
+  class Slow extends MemoryBackend {
+    override async setLinked(...args: Parameters<MemoryBackend["setLinked"]>) {
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      return super.setLinked(...args);
+    }
+  }
+  const { call, work, cache } = start({}, new RefCache({ name: "test", backend: new Slow() }));
+  const answer = watched(call());
+  await pass(4000);
+  work.open("done");
+  await pass(2999);
+  expect(answer.isSettled).toBe(false);
+  await pass(1);
+  const { ref_id, value } = await answer.promise;
+  expect(value).toBe("done");
+  expect(await poll(cache, ref_id ?? "")).toMatchObject({ ref_id, value: "done" });
+});
+
+test("what a tool tells of its progress counts until it is cancelled", async () => {
+  const cache = new RefCache({ name: "test" });
+  const work = gate();
+  let tell: (current: number) => void = () => {};
+  const tool = cache.cached("jobs", { asyncTimeout: 10 })(async (_: object, { progress }) => {
+    tell = (current) => progress({ current });
+    await work.promise;
+  });
+  const answer = as(alice, () => tool({}));
+  await pass(10);
+  const { ref_id } = early(await answer);
+  tell(1);
+  expect(await poll(cache, ref_id)).toMatchObject({ progress: { current: 1 } });
+  const cancelling = cache.cancelTask(ref_id, { actor: alice });
+  await pass(1);
+  tell(2);
+  expect(await cancelling).toMatchObject({ progress: { current: 1 } });
+  expect(await poll(cache, ref_id)).toMatchObject({ progress: { current: 1 } });
+  work.open();
+  await pass(0);
+  expect(await poll(cache, ref_id)).toMatchObject({ status: "cancelled", progress: { current: 1 } });
+});
+
 describe("equal calls", () => {
   test("join one run and get one reference; each waits for its own time", async () => {
     const { call, runs, work, cache } = start();

@@ -46,6 +46,20 @@ describe("callers who leave before the early answer", () => {
     expect(signals).toHaveLength(2);
   });
 
+  test("drop what a tool returns that ignores it", async () => {
+    const { cache, call, work, signals } = start({ heeds: false });
+    const client = new AbortController();
+    const left = call(1, client.signal);
+    await pass(1000);
+    client.abort(new Error("gone"));
+    await expect(left).rejects.toThrow("gone");
+    work.open("too late");
+    await pass(0);
+    expect(await cache.stats()).toMatchObject({ stored: 0 });
+    expect(await call()).toMatchObject({ value: "too late" });
+    expect(signals).toHaveLength(2);
+  });
+
   test("end nothing while another waits", async () => {
     const { call, signals, work } = start();
     const [one, other] = [new AbortController(), new AbortController()];

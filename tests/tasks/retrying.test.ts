@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { cachedTarget } from "../../src/decorate.js";
 import { RefCache, TransientError } from "../../src/index.js";
-import { alice, as, early, pass, poll, watched } from "../helpers/tasks.js";
+import { alice, as, early, gate, pass, poll, watched } from "../helpers/tasks.js";
 
 /** The real one does not heed fake time. */
 vi.mock("node:timers/promises", async (importOriginal) => ({
@@ -140,6 +140,24 @@ describe("retries", () => {
     expect(await poll(cache, ref_id)).toMatchObject({ status: "cancelled" });
     await pass(7_200_000);
     expect(times).toHaveLength(1);
+  });
+
+  test("are none of a task that was cancelled while it was tried", async () => {
+    const cache = new RefCache({ name: "test" });
+    const work = gate<never>();
+    const tool = cache.cached("jobs", { asyncTimeout: 100, retries: 5 })(async () => work.promise);
+    const answer = as(alice, async () => tool({}));
+    await pass(100);
+    const { ref_id } = early(await answer);
+    const cancelling = cache.cancelTask(ref_id, { actor: alice });
+    await pass(1);
+    await cancelling;
+    work.fail(busy());
+    await pass(0);
+    expect(await poll(cache, ref_id, alice, { responseFormat: "full" })).toMatchObject({
+      status: "cancelled",
+      retry_count: 0,
+    });
   });
 
   test("who joins waits for the retries of who runs", async () => {

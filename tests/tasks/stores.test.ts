@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MemoryBackend, RefCache } from "../../src/index.js";
 import { FlakyBackend } from "../helpers/flaky-backend.js";
 import { MinimalBackend } from "../helpers/minimal-backend.js";
@@ -52,6 +52,31 @@ describe("a tool that gives its result in pieces", () => {
       preview: [row(1)],
     });
     expect(await as(alice, async () => tool({}))).toMatchObject({ ref_id: result.ref_id });
+  });
+
+  test("invalidated while it is being stored, says so, as nothing can be told of it any more", async () => {
+    const backend = sqlite();
+    const cache = new RefCache({ name: "test", backend });
+    const open = backend.openText.bind(backend);
+    vi.spyOn(backend, "openText").mockImplementationOnce(async (refId) => {
+      const writer = await open(refId);
+      const commit = writer.commit.bind(writer);
+      writer.commit = async (...args) => {
+        const isStored = await commit(...args);
+        await cache.invalidate({ namespace: "rows" }, { actor: alice });
+        return isStored;
+      };
+      return writer;
+    });
+    const half = gate();
+    const tool = generator(cache, half);
+    const { ref_id } = early(await as(alice, async () => tool({})));
+    half.open();
+    expect(await poll(cache, ref_id, alice, { wait: "20s", responseFormat: "full" })).toMatchObject({
+      status: "failed",
+      error: { code: "invalidated" },
+      can_retry: true,
+    });
   });
 
   test("cancelled on its way, leaves nothing", async () => {

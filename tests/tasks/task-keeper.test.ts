@@ -107,6 +107,19 @@ describe("the record of a running task", () => {
     expect(signal()?.reason).toMatchObject({ code: "interrupted" });
   });
 
+  test("stands where they have done so while the result was stored, which is removed", async () => {
+    const { backend, other, ref_id, work, meddle } = await start();
+    const setLinked = backend.setLinked.bind(backend);
+    vi.spyOn(backend, "setLinked").mockImplementationOnce(async (...args) => {
+      await setLinked(...args);
+      await meddle({ status: "failed" }, 0);
+    });
+    work.open("too late");
+    await pass(0);
+    expect(await poll(other, ref_id)).toMatchObject({ status: "failed" });
+    expect(await backend.exists(ref_id)).toBe(false);
+  });
+
   test("that another server has taken over is left to it", async () => {
     const { meddle, read, signal } = await start();
     await meddle({ owner: "another server", runs: 2 }, LEASE);
