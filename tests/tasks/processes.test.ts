@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -5,13 +7,17 @@ import { describeRedisServer } from "../helpers/describe-redis.js";
 import { temporaryFolder } from "../helpers/folders.js";
 import { startRedis } from "../helpers/redis-server.js";
 import type { Orders } from "./children/task-server.js";
-import { endOf, TaskServers, taskIn } from "./task-servers.js";
+import { endOf, type Refusal, type TaskServer, TaskServers, taskIn } from "./task-servers.js";
+
+const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
 
 type Location = Orders["store"];
 
 const SHORT = { lease: 1000 };
 const INTERRUPTED = { status: "failed", error: { code: "interrupted" } };
 const CANCELLED = { status: "cancelled", is_async: true };
+
+const STORE_FAILURES: readonly unknown[] = ["store_unavailable", "store_timeout"];
 
 /** Milliseconds by which others may be late that are to find an abandoned task: a busy machine is slow. */
 const ROOM_MS = 5000;
@@ -215,11 +221,85 @@ function onAnyStore(open: () => Promise<Location>) {
 
 describe("tasks of servers on one SQLite file", () => {
   onAnyStore(async () => ({ sqlite: join(temporaryFolder(), "cache.db") }));
+
+  test("nothing of a task stands readable in an encrypted store", { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder();
+    await keepsSecrets({ sqlite: join(folder, "cache.db") }, async () =>
+      Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name)))).toString("latin1"),
+    );
+  });
 });
 
 describeRedisServer("tasks of servers on one Redis", () => {
   onAnyStore(async () => ({ redis: (await ownRedis()).url }));
+
+  test("nothing of a task stands readable in an encrypted store", { timeout: 60_000 }, async () => {
+    const { url } = await ownRedis();
+    const client = new Redis(url);
+    onTestFinished(() => client.disconnect());
+    await keepsSecrets({ redis: url }, async () => {
+      const keys = await client.keys("*");
+      return JSON.stringify([keys, await Promise.all(keys.map((key) => contentOf(client, key)))]);
+    });
+  });
+
+  test("a store that forgets everything, and one that hangs, do not interrupt a task", {
+    timeout: 60_000,
+  }, async () => {
+    const redis = await ownRedis();
+    const servers = new TaskServers({ store: { redis: redis.url }, tasks: { lease: 2000 } });
+    const [a, b, c] = await servers.three();
+    const gate = servers.gate();
+    const work = { id: "kept", until: gate.path };
+    const refId = taskIn(await a.call("plain", work));
+    const known = (server: TaskServer) => server.get(refId).catch((error: Refusal) => error.code);
+    await redis.restart(); // it keeps nothing
+    await expect.poll(() => known(b), { timeout: 20_000 }).toMatchObject({ status: "processing" });
+    expect(taskIn(await c.call("plain", work))).toBe(refId);
+    redis.freeze();
+    await sleep(3000);
+    redis.thaw();
+    for (const start = performance.now(); performance.now() - start < 2000; await sleep(50))
+      for (const server of [b, c])
+        expect(await known(server)).toSatisfy(
+          (answer) => STORE_FAILURES.includes(answer) || answer.status === "processing",
+        );
+    gate.open();
+    expect(await endOf(b, refId)).toMatchObject({ ref_id: refId, value: { id: "kept" } });
+    expect(servers.notes("begin")).toHaveLength(1);
+  });
 });
+
+/** Runs tasks whose every text is a secret, and looks for it in all that is stored, also while they run. */
+async function keepsSecrets(store: Location, everything: () => Promise<string>): Promise<void> {
+  const key = "07".repeat(32);
+  const servers = new TaskServers({ store, key });
+  const [a, b] = await servers.three();
+  const gate = servers.gate();
+  const told = { steps: 1, message: "SECRET progress", until: gate.path };
+  const failing = taskIn(
+    await a.call("idempotent", { id: "SECRET-failing", ...told, error: "SECRET error" }),
+  );
+  const ending = taskIn(await a.call("idempotent", { id: "SECRET-ending", ...told }));
+  expect(await b.get(ending)).toMatchObject({ progress: { message: "SECRET progress" } });
+  const texts = [await everything()];
+  gate.open();
+  expect(await endOf(b, failing)).toMatchObject({ error: { message: "SECRET error" } });
+  expect(await endOf(b, ending)).toMatchObject({ value: { id: "SECRET-ending" } });
+  texts.push(await everything());
+  for (const text of texts) {
+    expect(text).toContain(ending); // it is looked for in the right place
+    expect(text).not.toMatch(/SECRET/);
+  }
+}
+
+async function contentOf(client: InstanceType<typeof Redis>, key: string): Promise<unknown> {
+  const type = await client.type(key);
+  if (type === "hash") return client.hgetall(key);
+  if (type === "zset") return client.zrangebyscore(key, "-inf", "+inf");
+  if (type === "string") return client.get(key);
+  throw new Error(`Nothing looks into a ${type}`);
+}
 
 async function ownRedis() {
   const redis = await startRedis();
