@@ -254,7 +254,8 @@ describeRedisServer("tasks of servers on one Redis", () => {
     const refId = taskIn(await a.call("plain", work));
     const known = (server: TaskServer) => server.get(refId).catch((error: Refusal) => error.code);
     await redis.restart(); // it keeps nothing
-    await expect.poll(() => known(b), { timeout: 20_000 }).toMatchObject({ status: "processing" });
+    for (const server of [b, c])
+      await expect.poll(() => known(server), { timeout: 20_000 }).toMatchObject({ status: "processing" });
     expect(taskIn(await c.call("plain", work))).toBe(refId);
     redis.freeze();
     await sleep(3000);
