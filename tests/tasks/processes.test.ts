@@ -59,21 +59,21 @@ function onAnyStore(open: () => Promise<Location>) {
     const refIds = await Promise.all(
       ids.map(async (id) => taskIn(await a.call("plain", { id, until: gate.path }))),
     );
-    const woken: number[] = [];
-    const waiting = refIds.flatMap((refId) =>
-      [b, c].map(async (server) => {
-        const answer = await server.get(refId, { wait: 20_000 });
-        woken.push(performance.now());
-        expect(answer).toMatchObject({ ref_id: refId, is_complete: true });
+    const woken = await Promise.all(
+      [a, b, c].map(async (server) => {
+        const ends = refIds.map(async (refId) => {
+          expect(await server.get(refId, { wait: 20_000 })).toMatchObject({
+            ref_id: refId,
+            is_complete: true,
+          });
+          return performance.now();
+        });
+        if (server === c) await sleep(3000).then(gate.open); // by then they look for themselves every 0.5 to 1.5 s
+        return medianOf(await Promise.all(ends));
       }),
     );
-    await sleep(3000); // by then they look for themselves every 0.5 to 1.5 s
-    gate.open();
-    await Promise.all(ids.map((id) => servers.noted("end", id)));
-    const ended = performance.now();
-    await Promise.all(waiting);
-    const median = woken[woken.length / 2] ?? Number.POSITIVE_INFINITY;
-    expect(median - ended).toBeLessThan(300);
+    const [own = 0, ...others] = woken;
+    for (const other of others) expect(other - own).toBeLessThan(300);
   });
 
   test("the server is killed: its task has failed, as interrupted, and the next equal call runs", {
@@ -133,21 +133,19 @@ function onAnyStore(open: () => Promise<Location>) {
   });
 
   test("a task is cancelled on another server", { timeout: 60_000 }, async () => {
-    const servers = new TaskServers({ store: await open() }); // its lease is renewed every 3.3 s
+    const tasks = { lease: "1m" }; // its renewal, every 20 s, would tell as well
+    const servers = new TaskServers({ store: await open(), tasks });
     const [a, b, c] = await servers.three();
     const never = servers.gate();
     const works = Array.from({ length: 10 }, (_, n) => ({ id: `cancelled-${n}`, until: never.path }));
     const refIds = await Promise.all(works.map(async (work) => taskIn(await a.call("plain", work))));
     const waiting = refIds.map((refId) => endOf(c, refId));
-    const start = performance.now();
-    const late = await Promise.all(
+    await Promise.all(
       refIds.map(async (refId, n) => {
         expect(await b.cancel(refId)).toMatchObject({ ref_id: refId, is_async: true });
-        await servers.noted("aborted", works[n]?.id ?? "");
-        return performance.now() - start;
+        await servers.noted("aborted", works[n]?.id ?? "", 1, 8000);
       }),
     );
-    expect(late.sort((one, other) => one - other)[5]).toBeLessThan(1000);
     for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject(CANCELLED);
     for (const server of [a, b, c])
       for (const refId of refIds) expect(await endOf(server, refId)).toMatchObject(CANCELLED);
@@ -270,6 +268,11 @@ describeRedisServer("tasks of servers on one Redis", () => {
     expect(servers.notes("begin")).toHaveLength(1);
   });
 });
+
+function medianOf(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
 
 /** Runs tasks whose every text is a secret, and looks for it in all that is stored, also while they run. */
 async function keepsSecrets(store: Location, everything: () => Promise<string>): Promise<void> {
