@@ -30,6 +30,7 @@ import type { Draft } from "./streams/draft.js";
 import { traitsOf } from "./tasks/function-options.js";
 import type { TaskOrder } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
+import type { TaskRun } from "./tasks/task-run.js";
 import { Deferred } from "./tasks/tasks.js";
 import { tellTask } from "./tasks/tell.js";
 
@@ -311,12 +312,28 @@ export class CachedFunction {
     const { entry, preview } = await this.#execution.run(running, params);
     const isCurrent = () => generation === this.#generationOf(running);
     const isTask = run !== undefined && this.#store.tasks.isKept(run);
-    const save = () => this.#save(entry, memo, isCurrent, lease, isTask ? run.refId : undefined);
+    const save = (held: HeldLease | undefined) =>
+      this.#save(entry, memo, isCurrent, held, isTask ? run.refId : undefined);
     if (run !== undefined && !isTask) run.isSaving = true;
-    const store = isTask ? () => this.#store.tasks.local.save(run, save) : save;
+    const store = isTask ? () => this.#saveTask(run, save, lease, "written" in entry) : () => save(lease);
     if ("written" in entry) return { ...(await this.#saveWritten(store)), by: usage };
     const refId = isTask ? await store() : ((await this.#keep(store)) ?? null);
     return { refId, entry: this.#store.showable(entry), preview, by: usage };
+  }
+
+  /**
+   * Whose a task is, its record says. Where the store has lost the lease of its name, equal calls that wait for the task
+   * may have taken that since; the name is to lead to the result all the same, unless that is stored for good already.
+   */
+  async #saveTask(
+    run: TaskRun<Produced>,
+    save: (held: HeldLease | undefined) => Promise<RefId>,
+    lease: HeldLease | undefined,
+    isWritten: boolean,
+  ): Promise<RefId> {
+    const { local } = this.#store.tasks;
+    const refId = await local.save(run, () => save(lease));
+    return lease?.wasTaken && !isWritten ? local.save(run, () => save(undefined)) : refId;
   }
 
   /** Of a text that is in the store already, nothing is left to answer with where that fails. */

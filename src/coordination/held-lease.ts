@@ -11,6 +11,7 @@ export class HeldLease {
   readonly #timer: NodeJS.Timeout;
   #isRenewing = false;
   #isSettled = false;
+  #wasTaken = false;
 
   /** @param life milliseconds for which the lease was given. */
   constructor(store: LeaseStore, lease: Lease, life: number) {
@@ -29,8 +30,13 @@ export class HeldLease {
 
   /** As {@link HeldLease.save}, by what stores as `setLeased` does. */
   async saveBy(store: (lease: Lease) => Promise<boolean>): Promise<void> {
-    await store(this.#lease);
+    this.#wasTaken = !(await store(this.#lease));
     this.#isSettled = true;
+  }
+
+  /** Whether somebody else had taken the lease when the result was stored, so that no name leads to it. */
+  get wasTaken(): boolean {
+    return this.#wasTaken;
   }
 
   /** Lets go of the lease; gives it back where nothing was stored. */

@@ -16,6 +16,8 @@ export type Verdict =
 
 /** Tasks that are suspected at the same time. */
 const MOST_SUSPECTS = 10_000;
+/** Milliseconds by which a timer may be early. */
+const TIMER_ERROR_MS = 2;
 
 /**
  * Tells which tasks were abandoned. A store that was away for a while, and is back, knows nothing of the leases that were
@@ -24,6 +26,7 @@ const MOST_SUSPECTS = 10_000;
 export class AbandonedTasks {
   readonly #patience: number;
   readonly #isKnown: (tool: string) => boolean;
+  readonly #lookAgain: (refId: RefId) => void;
   readonly #suspects = new LRUCache<RefId, { readonly revision: number; readonly since: number }>({
     max: MOST_SUSPECTS,
   });
@@ -31,10 +34,16 @@ export class AbandonedTasks {
   /**
    * @param lease milliseconds.
    * @param isKnown tells whether this server has a function.
+   * @param lookAgain called when it is time to look at a suspect once more; its record is to be judged, or else forgotten.
    */
-  constructor(lease: number, isKnown: (tool: string) => boolean) {
+  constructor(
+    lease: number,
+    isKnown: (tool: string) => boolean,
+    lookAgain: (refId: RefId) => void = () => {},
+  ) {
     this.#patience = lease / 2;
     this.#isKnown = isKnown;
+    this.#lookAgain = lookAgain;
   }
 
   /** What is to be done about a task whose record has just been read. */
@@ -51,11 +60,18 @@ export class AbandonedTasks {
     return !state.order.isElsewhere && this.#isKnown(state.order.tool) ? "take_over" : "leave";
   }
 
+  /** Suspects it no longer: nothing is known of it. */
+  forget(refId: RefId): void {
+    this.#suspects.delete(refId);
+  }
+
+  /** A suspicion must not last: the store may be away for a moment once more, long after. */
   #isConfirmed(refId: RefId, revision: number): boolean {
     const suspect = this.#suspects.get(refId);
     const now = performance.now();
     if (suspect?.revision === revision) return now - suspect.since >= this.#patience;
     this.#suspects.set(refId, { revision, since: now });
+    setTimeout(() => this.#lookAgain(refId), this.#patience + TIMER_ERROR_MS).unref();
     return false;
   }
 }

@@ -87,6 +87,7 @@ export class LocalTasks {
       run.abort.check();
       try {
         if (task !== undefined && !(await task.keeper.isMine())) throw new TaskInterruptedError();
+        run.abort.check(); // the record may have said just now that it is cancelled
         return await store();
       } catch (error) {
         if (!(error instanceof StoreError) || Date.now() + pause >= run.deadline) throw error;

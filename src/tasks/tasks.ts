@@ -100,7 +100,11 @@ export class Tasks {
     this.#runner = options.runner ?? this.#inProcess;
     this.records = new TaskRecords(hasTasks(backend) ? backend : new MemoryTasks(), protection, options.keep);
     this.#channel = hasChannel(backend) ? backend : undefined;
-    this.#abandoned = new AbandonedTasks(lease, (tool) => this.functions.has(tool));
+    this.#abandoned = new AbandonedTasks(
+      lease,
+      (tool) => this.functions.has(tool),
+      (refId) => void this.#lookAgain(refId),
+    );
     this.#remote = new RemoteTasks(this.records, this.#channel, (known) => this.#heed(known));
     this.#cancellations = new Wakeups(this.#channel, TASK_CANCELLED);
     this.#logger = logger;
@@ -372,6 +376,14 @@ export class Tasks {
     if (verdict === "leave" || (verdict === "take_over" && this.#isClosing)) return known;
     if (verdict === "take_over") return (await this.takeOver(known)) ?? known;
     return (await this.giveUp(known, verdict)) ?? known;
+  }
+
+  async #lookAgain(refId: RefId): Promise<void> {
+    try {
+      if (this.local.get(refId) === undefined) await this.#remote.read(refId);
+    } catch {
+      this.#abandoned.forget(refId);
+    }
   }
 
   /** Notes that a task has come to no end; `undefined` where somebody else was first. */

@@ -83,4 +83,32 @@ describe("what becomes of a task whose server is gone", () => {
     await pass(LEASE / 2);
     expect(abandoned.judge(after)).toBe("interrupted");
   });
+
+  test("not at once when its lease ends twice, long apart, as it is looked at in between", async () => {
+    const looks: string[] = [];
+    const abandoned = new AbandonedTasks(
+      LEASE,
+      () => true,
+      (refId) => {
+        looks.push(refId);
+        abandoned.judge(task({}, { leaseLeft: 1 }));
+      },
+    );
+    abandoned.judge(task());
+    await pass(LEASE);
+    expect(looks).toEqual(["test:1"]);
+    await pass(100 * LEASE);
+    expect(abandoned.judge(task())).toBe("leave");
+  });
+
+  test("not at once when nothing could be found out in between", async () => {
+    const abandoned = new AbandonedTasks(
+      LEASE,
+      () => true,
+      (refId) => abandoned.forget(refId),
+    );
+    abandoned.judge(task());
+    await pass(100 * LEASE);
+    expect(abandoned.judge(task())).toBe("leave");
+  });
 });

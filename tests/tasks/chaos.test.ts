@@ -9,13 +9,13 @@ import { startRedis } from "../helpers/redis-server.js";
 import { Chaos, type Outcome, type Report } from "./chaos-clients.js";
 import { planJobs, seededRandom } from "./chaos-plan.js";
 import type { Orders, Result } from "./children/task-server.js";
-import { TaskServers } from "./task-servers.js";
+import { type Note, TaskServers } from "./task-servers.js";
 
 const { Redis } = createRequire(import.meta.url)("ioredis") as typeof import("ioredis");
 
 /** The same plan everywhere, where the moments are not; `CHAOS_SEED` makes another. */
 const SEED = Number(process.env.CHAOS_SEED ?? 20_250_101);
-const LEASE_MS = 1500;
+const LEASE_MS = 2000;
 /** Milliseconds that a busy machine may take to answer. */
 const ROOM_MS = 10_000;
 
@@ -42,13 +42,28 @@ function everythingEnds(open: () => Promise<Store>, { jobs, servers, kills }: Si
     expect(report.killed.size).toBe(kills);
     expect(report.lost).toEqual([]);
     expect(report.longestPoll).toBeLessThan(ROOM_MS);
-    for (const outcome of report.outcomes) checkEnd(outcome, report, all);
-    checkRuns(report, all);
+    const begun = pidsById(all.notes("begin"));
+    for (const outcome of report.outcomes) checkEnd(outcome, report, begun);
+    checkRuns(report, begun);
     await checkEverywhere(report, chaos);
     await expect.poll(() => store.unfinished(), { timeout: 20_000 }).toBe(0);
-    for (const { id, pid } of all.notes("begin"))
-      if (!report.killed.has(pid)) expect(all.notes("end", id).map((note) => note.pid)).toContain(pid);
+    const ended = pidsById(all.notes("end"));
+    for (const [id, pids] of begun)
+      expect(ended.get(id) ?? [], id).toEqual(expect.arrayContaining(alive(pids, report)));
   });
+}
+
+type PidsById = ReadonlyMap<string, readonly number[]>;
+
+/** The processes that noted something of each piece of work, in order. */
+function pidsById(notes: readonly Note[]): PidsById {
+  const pids = new Map<string, number[]>();
+  for (const { id, pid } of notes) pids.set(id, [...(pids.get(id) ?? []), pid]);
+  return pids;
+}
+
+function alive(pids: readonly number[], { killed }: Report): number[] {
+  return pids.filter((pid) => !killed.has(pid));
 }
 
 /** What the answer is, in one word. */
@@ -59,8 +74,8 @@ function endIn(answer: Answer<Result> | undefined): string {
 }
 
 /** Each reference that a client was given leads to an end that its job can have. */
-function checkEnd({ job, refId, answer, refusal }: Outcome, { killed }: Report, servers: TaskServers): void {
-  const begun = servers.notes("begin", job.work.id).map(({ pid }) => pid);
+function checkEnd({ job, refId, answer, refusal }: Outcome, { killed }: Report, all: PidsById): void {
+  const begun = all.get(job.work.id) ?? [];
   const mayBeInterrupted =
     job.tool === "idempotent"
       ? begun.length === 3 && begun.every((pid) => killed.has(pid))
@@ -78,10 +93,10 @@ function checkEnd({ job, refId, answer, refusal }: Outcome, { killed }: Report, 
 }
 
 /** Nothing is run twice but what may be; and that is. */
-function checkRuns({ outcomes, killed }: Report, servers: TaskServers): void {
+function checkRuns({ outcomes, killed }: Report, all: PidsById): void {
   let takenOver = 0;
   for (const job of new Set(outcomes.map(({ job }) => job))) {
-    const begun = servers.notes("begin", job.work.id).map(({ pid }) => pid);
+    const begun = all.get(job.work.id) ?? [];
     const most = { idempotent: 3, retrying: 1 + (job.work.failures ?? 0), plain: 1 }[job.tool];
     const isMadeAgain = job.kind === "equal" && killed.has(begun[0] ?? 0); // by the other call, which came to nothing else
     expect(begun.length, job.work.id).toBeLessThanOrEqual(isMadeAgain ? 2 : most);

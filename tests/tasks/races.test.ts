@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { SqliteBackend } from "../../src/backends/sqlite/index.js";
 import {
@@ -127,4 +127,22 @@ test("a server that comes too late does not remove the result of the one that ha
   expect(await other.exists(refId, asServer)).toBe(true);
   again.mayEnd.open();
   expect(await other.get(refId, POLL)).toMatchObject({ ref_id: refId, value: "done 1" });
+});
+
+test("a result is found by equal calls, even if they have taken the lease of its name while they waited", async () => {
+  class LosesLeases extends SqliteBackend {
+    override async renewLease() {
+      return false;
+    }
+  }
+  const path = join(temporaryFolder(), "cache.db");
+  const first = serve(new LosesLeases(path));
+  const other = serve(new SqliteBackend(path));
+  const refId = taskIn(await first.tool({ id: 1 }));
+  await sleep(SHORTEST_LEASE + 50);
+  expect(taskIn(await other.tool({ id: 1 }))).toBe(refId);
+  first.mayEnd.open();
+  const found = { ref_id: refId, value: "done 1" };
+  expect(await other.cache.get(refId, POLL)).toMatchObject(found);
+  for (const { tool } of [first, other]) expect(await tool({ id: 1 })).toMatchObject(found);
 });
