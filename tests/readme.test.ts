@@ -19,7 +19,7 @@ const [quickStart = "", ...others] = samples;
 const GIVEN = `
 import { FastMCP } from "fastmcp";
 import { z } from "zod";
-import { RefCache, SYSTEM, fromJson, fromText, policies, type Answered, type CacheBackend, type CacheEvent, type CacheEventName, type Group } from "mcp-refcache";
+import { RefCache, SYSTEM, fromJson, fromText, policies, TransientError, type Answered, type TaskRunner, type CacheBackend, type CacheEvent, type CacheEventName, type Group } from "mcp-refcache";
 import { withRefCache } from "mcp-refcache/fastmcp";
 declare function primes(count: number): number[];
 declare const test: (name: string, run: () => Promise<void>) => void;
@@ -35,6 +35,11 @@ declare const directory: { has(kind: Group["kind"], group: string, member: strin
 declare function report(): Promise<string>;
 declare function readRows(year: number): Promise<Row[]>;
 declare function draft(): Promise<string>;
+declare const document: z.ZodObject<{ name: z.ZodString; text: z.ZodString }>;
+declare function analyse(text: string, signal: AbortSignal): Promise<Row>;
+declare const queue: { push(refId: string): Promise<void>; remove(refId: string): Promise<boolean>; end(): Promise<void> };
+declare const refId: string;
+declare const actor: typeof SYSTEM;
 `;
 
 test("every sample compiles as it stands, in strict mode", () => {

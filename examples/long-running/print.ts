@@ -13,7 +13,8 @@ export function explanation(pace: number): string {
   const [quick, standard, deep, patience] = [5, 10, 20, 3].map((seconds) =>
     Number((seconds * pace).toFixed(2)),
   );
-  return `An analysis takes ${quick}, ${standard} or ${deep} s here; after ${patience} s, who called gets a reference.`;
+  return `An analysis takes ${quick}, ${standard} or ${deep} s here, and after ${patience} s its caller gets a reference. The
+archive is busy every second time that it is opened, so that some attempts fail, and are made again.`;
 }
 
 /** Prints one call and its answer; polls after the first of a task on one line each. */

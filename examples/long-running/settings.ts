@@ -7,7 +7,7 @@ const schema = z.object({
   backend: z.enum(["sqlite", "redis"]).default("sqlite"),
   /** Whether worker processes perform the analyses, and not the server itself. */
   workers: z.boolean().default(false),
-  /** What every length of time is multiplied by: with 0.1 an hour's wait is six minutes. */
+  /** What every length of time is multiplied by. */
   pace: z.coerce.number().positive().default(1),
   /** Milliseconds after which the tasks of a process that has died may be taken over. */
   lease: z.coerce.number().int().min(500).default(10_000),

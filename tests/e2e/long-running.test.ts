@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callTool } from "../../examples/embedded/call.js";
@@ -91,6 +92,26 @@ describe.each(here)("analyses over $transport on $store, workers: $workers", (fo
     expect(again.content.ref_id).not.toBe(content.ref_id);
     await callTool(site.first, "cancel_task", { ref_id: again.content.ref_id });
   }, 60_000);
+
+  /** Over stateless HTTP a cancellation comes as a request of its own, of which the call knows nothing. */
+  test.skipIf(form.workers || form.transport === "http")(
+    "a client that goes early ends its analysis",
+    async () => {
+      const args = { documents: await library("gone"), depth: "deep" };
+      const leaving = new AbortController();
+      const call = callTool(site.first, "analyse", args, {
+        signal: leaving.signal,
+        onprogress: () => leaving.abort(),
+      });
+      await expect(call).rejects.toThrow();
+      const left = Date.now();
+      await setTimeout(1000);
+      const { content } = await callTool(site.first, "analyse", args);
+      expect(Date.parse(String(content.started_at))).toBeGreaterThan(left);
+      await callTool(site.first, "cancel_task", { ref_id: content.ref_id });
+    },
+    60_000,
+  );
 
   test("who performs it is killed, and it ends elsewhere under the same reference", async () => {
     const args = { documents: await library("kill"), depth: "deep" };
