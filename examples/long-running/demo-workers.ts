@@ -22,12 +22,13 @@ try {
     explanation(pace),
   );
   const strike = async () => {
-    workers.push(await startWorker(args, env));
     await workers[0]?.kill();
+    workers.push(await startWorker(args, env));
   };
   const [first, second] = servers;
   const site = { first: first.client, second: second.client, pause: 1000, strike };
-  for await (const step of walk({ ...site, mishap: "the worker is killed" })) printStep(step);
+  for await (const step of walk({ ...site, mishap: "the worker is killed, and another started" }))
+    printStep(step);
 } finally {
   await Promise.all(servers.map(({ client }) => client.close()));
   await Promise.all(workers.map((worker) => worker.stop()));

@@ -7,7 +7,7 @@ export interface Site {
   readonly second: Client;
   /** What the mishap is, in a few words. */
   readonly mishap: string;
-  /** Kills the process that performs the tasks of the first server. Another is there to go on. */
+  /** Kills the process that performs the tasks of the first server, and sees to it that there is another. */
   strike(): Promise<void>;
   /** Milliseconds between two polls. */
   readonly pause: number;

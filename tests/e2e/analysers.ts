@@ -53,11 +53,11 @@ export class Analysers {
     return this.#client(1);
   }
 
-  /** Kills the process that performs the tasks of the first server, once there is another to go on. */
+  /** Kills the process that performs the tasks of the first server; there is another to go on. */
   async strike(): Promise<void> {
     if (!this.form.workers) return void (await this.#servers[0]?.kill());
-    await this.#startWorker();
     await this.#workers[0]?.stop("SIGKILL");
+    await this.#startWorker();
   }
 
   async stop(): Promise<void> {
