@@ -4,7 +4,13 @@ import type { Protection } from "../at-rest/protection.js";
 import { type CacheBackend, type ChannelStore, hasChannel, hasTasks } from "../backends/backend.js";
 import { MemoryTasks } from "../backends/memory/tasks.js";
 import { Wakeups } from "../coordination/wakeups.js";
-import { TaskInterruptedError, TaskRefusedError, TaskTooOldError } from "../errors.js";
+import {
+  ConfigurationError,
+  TaskCancelledError,
+  TaskInterruptedError,
+  TaskRefusedError,
+  TaskTooOldError,
+} from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { RefId } from "../reference.js";
 import { AbandonedTasks } from "./abandoned.js";
@@ -92,12 +98,15 @@ export class Tasks {
   #sweeper: NodeJS.Timeout | undefined;
   #isClosing = false;
 
+  /** @throws {ConfigurationError} when the backend keeps nothing that a runner could bring to other processes. */
   constructor({ backend, protection, logger, options, onEnd }: TasksOptions) {
     const { lease } = options;
     this.options = options;
     this.#backend = backend;
     this.#inProcess = new InProcessRunner(options.concurrency, options.queue);
     this.#runner = options.runner ?? this.#inProcess;
+    if (options.runner !== undefined && !hasTasks(backend))
+      throw new ConfigurationError("tasks.runner", "needs a backend that keeps records of tasks (TaskStore)");
     this.records = new TaskRecords(hasTasks(backend) ? backend : new MemoryTasks(), protection, options.keep);
     this.#channel = hasChannel(backend) ? backend : undefined;
     this.#abandoned = new AbandonedTasks(
@@ -221,10 +230,10 @@ export class Tasks {
     return { ...run.facts(this.owner), refId, isLocal: false }; // it may be complete by now
   }
 
-  /** The task that an equal call began last, if it is not over. */
+  /** The task that an equal call began last, if it is not over, or is to end. */
   async unfinished(name: string): Promise<KnownTask | undefined> {
     const known = await this.records.of(name);
-    return known === undefined || isOver(known.state) ? undefined : known;
+    return known === undefined || isOver(known.state) || known.state.isCancelling ? undefined : known;
   }
 
   /**
@@ -304,6 +313,9 @@ export class Tasks {
       if (known !== undefined) await this.giveUp(known, "refused").catch(nothing);
       throw error;
     }
+    run.abort.onAbort((reason) => {
+      if (reason instanceof TaskCancelledError) this.#cancelRemote(refId, () => true).catch(nothing);
+    });
     return this.follow(run, refId);
   }
 
@@ -331,12 +343,8 @@ export class Tasks {
   /** The unfinished task that another process runs an equal call as. */
   async #taskElsewhere<T>({ following, call: { name } }: TaskRun<T>): Promise<ToldTask | undefined> {
     const known =
-      following === undefined
-        ? name === undefined
-          ? undefined
-          : await this.records.of(name)
-        : await this.records.read(following);
-    return known === undefined || isOver(known.state) ? undefined : { ...known, isLocal: false };
+      following === undefined ? name && (await this.unfinished(name)) : await this.records.read(following);
+    return !known || isOver(known.state) ? undefined : { ...known, isLocal: false };
   }
 
   #told(known: KnownTask | undefined): ToldTask | undefined {

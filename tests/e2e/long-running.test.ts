@@ -94,7 +94,7 @@ describe.each(here)("analyses over $transport on $store, workers: $workers", (fo
   }, 60_000);
 
   /** Over stateless HTTP a cancellation comes as a request of its own, of which the call knows nothing. */
-  test.skipIf(form.workers || form.transport === "http")(
+  test.skipIf(form.transport === "http")(
     "a client that goes early ends its analysis",
     async () => {
       const args = { documents: await library("gone"), depth: "deep" };
