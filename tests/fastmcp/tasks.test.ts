@@ -247,6 +247,7 @@ test("FastMCP's own reportProgress tells of the task, too; what is no amount har
     execute: cache.cached("jobs", { asyncTimeout: "1m" })(async (_, { reportProgress }) => {
       for (const progress of [Number.NaN, -1, 1, Number.POSITIVE_INFINITY])
         void reportProgress({ progress, total: Number.POSITIVE_INFINITY });
+      void reportProgress({ progress: 1, message: "MCP wants it to grow" });
       void reportProgress({ progress: 2, total: 1 });
       await reportProgress({ progress: 3, total: 4 });
       return "done";

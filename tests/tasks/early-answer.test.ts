@@ -357,14 +357,14 @@ describe("invalidation", () => {
     await pass(10);
     const young = early(await second).ref_id;
     expect(young).not.toBe(old);
-    works[0]?.open("old");
-    await pass(0);
-    expect(await poll(cache, old)).toMatchObject({ value: "old" });
     const third = call();
     await pass(10);
     expect(early(await third).ref_id).toBe(young);
     works[1]?.open("young");
     await pass(0);
+    works[0]?.open("old");
+    await pass(0);
+    expect(await poll(cache, old)).toMatchObject({ value: "old" });
     expect(await call()).toMatchObject({ ref_id: young, value: "young" });
     expect(runs).toBe(2);
   });
