@@ -387,11 +387,9 @@ export class Tasks {
   }
 
   async #lookAgain(refId: RefId): Promise<void> {
-    try {
-      if (this.local.get(refId) === undefined) await this.#remote.read(refId);
-    } catch {
-      this.#abandoned.forget(refId);
-    }
+    const isLocal = this.local.get(refId) !== undefined;
+    const known = isLocal ? undefined : await this.#remote.read(refId).catch(nothing);
+    if (known === undefined) this.#abandoned.forget(refId);
   }
 
   /** Notes that a task has come to no end; `undefined` where somebody else was first. */
