@@ -124,6 +124,8 @@ export class CachedFunction {
       begin: (call, who) => this.#begin(call, who),
       ready: (begun) => this.#ready(begun),
       flightOf: (running, memo) => this.#flightOf(running, memo),
+      generationOf: (running) => this.#generationOf(running),
+      resultPolicy: (usage, policy) => this.#execution.resultPolicy(usage, policy),
       produce: (running, params, memo) => this.#produce(running, params, memo),
       run: (running, params, memo, lease) => this.#run(running, params, memo, lease),
       mayKnow: (running, found, by) => this.#mayKnow(running, found, by),

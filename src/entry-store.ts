@@ -115,7 +115,7 @@ export class EntryStore {
     this.leasedRuns = LeasedRuns.on(options.backend, options.logger);
     this.#large = new LargeEntries(options.backend, this.background, this.protection.outlines);
     this.#access = new AccessControl(options);
-    this.#invalidations = new Invalidations(options.backend);
+    this.#invalidations = new Invalidations(options.backend, () => this.tasks.outdate());
     this.#links = hasLinks(options.backend) ? options.backend : new ProcessLinks(options.backend);
   }
 

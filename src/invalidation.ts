@@ -24,6 +24,7 @@ const BEGINNING_MS = 1000;
  */
 export class Invalidations {
   readonly #backend: CacheBackend;
+  readonly #onInvalidated: () => void;
   readonly #last = new Map<string, number>();
   /** When everything was last invalidated. */
   #all = 0;
@@ -31,7 +32,9 @@ export class Invalidations {
   readonly #topic = TOPIC + nanoid();
   #listeningSince: number | undefined;
 
-  constructor(backend: CacheBackend) {
+  /** @param onInvalidated called whenever something is invalidated, here or elsewhere. */
+  constructor(backend: CacheBackend, onInvalidated: () => void = () => {}) {
+    this.#onInvalidated = onInvalidated;
     this.#backend = backend;
   }
 
@@ -69,10 +72,11 @@ export class Invalidations {
     this.#count++;
     if (names.length > 0 && this.#last.size < MOST_LABELS) {
       for (const name of names) this.#last.set(name, this.#count);
-      return;
+    } else {
+      this.#last.clear();
+      this.#all = this.#count;
     }
-    this.#last.clear();
-    this.#all = this.#count;
+    this.#onInvalidated();
   }
 
   #listen(): void {

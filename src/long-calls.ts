@@ -1,7 +1,8 @@
 import { SYSTEM } from "./access/actor.js";
 import { actorText } from "./access/actor-text.js";
 import type { Guarded } from "./access/checker.js";
-import { runCall } from "./access/current.js";
+import { outerTask, runCall } from "./access/current.js";
+import { type Policy, unseen } from "./access/policy.js";
 import { Usage } from "./access/usage.js";
 import { type CachedOptions, type Call, type ServedFunction, toolOf } from "./call.js";
 import type { CallNames } from "./call-names.js";
@@ -26,6 +27,8 @@ export interface Calls {
   begin(call: Call, who: Pick<TaskOrder, "caller" | "asker">): Running;
   ready(begun: Running): Promise<Ready>;
   flightOf(running: Running, memo: string): string;
+  generationOf(running: Running): number;
+  resultPolicy(usage: Usage, policy: Policy): Policy;
   /** Finds the result, or makes it by {@link LongCalls.runOnce}. */
   produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced>;
   run(running: Running, params: readonly unknown[], memo?: string, lease?: HeldLease): Promise<Produced>;
@@ -99,14 +102,15 @@ export class LongCalls {
   ): Promise<Produced | Deferred> {
     return this.#store.tasks.wait(run, {
       until,
-      signal,
+      signal: signal ?? outerTask()?.signal,
       onProgress: onProgress && heardBy(questions, onProgress),
     });
   }
 
   /** What a run is to know of the call that it makes. */
   #taskCall(running: Running, name: string | undefined): TaskCall {
-    const { call, usage, place, questions } = running;
+    const { call, usage, questions } = running;
+    const generation = this.#calls.generationOf(running);
     return {
       toolName: toolOf(call, this.#function),
       name,
@@ -114,11 +118,23 @@ export class LongCalls {
       starter: actorText(questions.actor),
       traits: this.#traits,
       expectedSchema: call.expectedSchema,
-      guarded: () => ({ namespace: place.namespace, policy: usage.restrict(place.policy) }),
+      guarded: () => this.#guardOf(running),
+      isCurrent: () => generation === this.#calls.generationOf(running),
       order: (isElsewhere) => this.#orderOf(running, isElsewhere),
       failureOf: (error) => failureOf(causeOf(error)),
       mint: () => mintTaskReference(this.#cache.name),
     };
+  }
+
+  /**
+   * Who may know of a call what its function says: whoever may READ all that it used. Of one that may show its result to
+   * others all the same, those may know that there is one.
+   */
+  #guardOf({ usage, place, questions }: Running): Guarded {
+    const { namespace } = place;
+    const guarded = { namespace, policy: usage.restrict(place.policy) };
+    if (questions.surelyPermits("info", guarded)) return guarded;
+    return { namespace, policy: unseen(this.#calls.resultPolicy(usage, place.policy)) };
   }
 
   /** A call for another process to make; `undefined` where none could. */
@@ -165,7 +181,8 @@ export class LongCalls {
     const { run } = running;
     const { runner } = this.#cache.tasks;
     if (run === undefined) return this.#calls.run(running, params, memo, lease);
-    if (lease !== undefined) run.abort.onAbort(() => void lease.end().catch(() => {})); // nobody is to wait for its end
+    run.letOthersRun = () => void lease?.end().catch(() => {});
+    if (lease !== undefined) run.abort.onAbort(run.letOthersRun);
     const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
     const other = isShared ? await this.#calls.keep(() => this.#store.tasks.unfinished(memo)) : undefined;
     if (other !== undefined)

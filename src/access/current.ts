@@ -57,4 +57,9 @@ export function taskContext(): TaskContext {
   return current.getStore()?.task ?? NO_TASK;
 }
 
+/** The task in whose course something is done, if there is one. */
+export function outerTask(): TaskContext | undefined {
+  return current.getStore()?.task;
+}
+
 const NO_TASK: TaskContext = Object.freeze({ progress: () => {}, signal: new AbortController().signal });

@@ -85,6 +85,24 @@ export function closeTo(owner: string, base: Policy): Policy {
   });
 }
 
+/** A policy under which those who may READ may only EXECUTE. */
+export function unseen(policy: Policy): Policy {
+  const { ownerAgentPermissions } = policy;
+  return Object.freeze({
+    ...policy,
+    userPermissions: withoutReading(policy.userPermissions),
+    agentPermissions: withoutReading(policy.agentPermissions),
+    ownerPermissions: withoutReading(policy.ownerPermissions),
+    ...(ownerAgentPermissions !== undefined && {
+      ownerAgentPermissions: withoutReading(ownerAgentPermissions),
+    }),
+  });
+}
+
+function withoutReading(permissions: Permissions): Permissions {
+  return (permissions & READ) === 0 ? permissions : (permissions & ~READ) | EXECUTE;
+}
+
 type MemberCheck = (value: unknown) => boolean;
 const textOrNull: MemberCheck = (value) => value === null || typeof value === "string";
 const texts: MemberCheck = (value) => Array.isArray(value) && value.every((item) => typeof item === "string");

@@ -14,7 +14,7 @@ const parameters = z.object({
   page_size: z.number().optional().describe("most items"),
   max_size: z.int().min(10).max(1e6).optional(),
   full: z.boolean().optional(),
-  wait_ms: z.int().positive().optional(),
+  wait_ms: z.int().min(0).optional(),
   response_format: z.enum(["minimal", "standard", "full"]).optional(),
 });
 

@@ -44,7 +44,7 @@ export async function pollTask(
   { wait, responseFormat, signal, onProgress }: PollOptions,
 ): Promise<TaskAnswer | undefined> {
   checkShape(shape, { responseFormat });
-  const patience = wait === undefined ? 0 : Math.min(timer(wait, "wait"), tasks.options.maxWait);
+  const patience = wait ? Math.min(timer(wait, "wait"), tasks.options.maxWait) : 0;
   if (!isTaskReference(refId)) return undefined;
   let task = await tasks.look(refId);
   let mayRead = task !== undefined && (await mayKnow(questions, task));

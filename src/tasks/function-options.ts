@@ -1,4 +1,4 @@
-import type { Duration } from "../duration.js";
+import { type Duration, parseDuration } from "../duration.js";
 import { ConfigurationError } from "../errors.js";
 import { timer } from "./options.js";
 import { type Retries, RetryPlan } from "./retry.js";
@@ -25,6 +25,9 @@ export function checkTaskOptions(options: TaskFunctionOptions): void {
   RetryPlan.of(options.retries);
   if (options.asyncTimeout !== undefined) timer(options.asyncTimeout, "asyncTimeout");
   if (options.maxAge !== undefined) timer(options.maxAge, "maxAge");
+  if (options.asyncTimeout !== undefined && options.maxAge !== undefined)
+    if (parseDuration(options.maxAge, "maxAge") < parseDuration(options.asyncTimeout, "asyncTimeout"))
+      throw new ConfigurationError("maxAge", "is below asyncTimeout");
   const idle =
     options.asyncTimeout === undefined && DEPENDENT.find((option) => options[option] !== undefined);
   if (idle) throw new ConfigurationError(idle, "needs asyncTimeout");

@@ -77,6 +77,11 @@ export class LocalTasks {
     return task;
   }
 
+  /** Notes in the record of a task what is new, now. */
+  async note(refId: RefId): Promise<void> {
+    await this.#tasks.get(refId)?.keeper.note();
+  }
+
   /**
    * Stores the result of a task, for which it has still to be this server's; a store that is away is tried until the task
    * is too old.

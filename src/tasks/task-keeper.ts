@@ -70,6 +70,12 @@ export class TaskKeeper {
     this.#throttle.request();
   }
 
+  /** Notes what is new, now. */
+  note(): Promise<void> {
+    this.changed();
+    return this.#throttle.flush();
+  }
+
   /**
    * Tells whether the task is still this server's, with time enough to store its result.
    * @throws {StoreError}

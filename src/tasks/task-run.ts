@@ -38,6 +38,8 @@ export interface TaskCall {
   readonly expectedSchema: unknown;
   /** Who may know of it now: what was used so far counts. */
   guarded(): Guarded;
+  /** Whether nothing was invalidated since it began that its result bears. */
+  isCurrent(): boolean;
   /**
    * What it takes to run it in another process; `undefined` where it cannot be.
    * @param isElsewhere see {@link TaskOrder.isElsewhere}.
@@ -69,6 +71,10 @@ export class TaskRun<T = unknown> {
   isHere = false;
   /** Whether its result is being stored: it will be there in a moment. */
   isSaving = false;
+  /** Whether something was invalidated since it began that its result bears: equal calls begin anew. */
+  isOutdated = false;
+  /** Lets go of what keeps equal calls of other servers waiting. */
+  letOthersRun: () => void = () => {};
   /** Callers that wait for it now. */
   waiting = 0;
   retryCount: number;
@@ -253,6 +259,7 @@ export class TaskRun<T = unknown> {
       retryCount: this.retryCount,
       canRetry: isFailed || this.retryCount < traits.retries,
       isCancelling: this.abort.reason instanceof TaskCancelledError,
+      isOutdated: this.isOutdated,
       starter: call.starter,
       owner: isNobodys ? null : owner,
       runs: (takenOver?.runs ?? 0) + (isNobodys ? 0 : 1),

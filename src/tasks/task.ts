@@ -66,6 +66,8 @@ export interface TaskState {
   readonly canRetry: boolean;
   /** Whether somebody wants it to end. */
   readonly isCancelling: boolean;
+  /** Whether something was invalidated since it began that its result bears: equal calls do not join it. */
+  readonly isOutdated: boolean;
   /** Who called, as `type:id`: who may cancel it. */
   readonly starter: string;
   /** The server that runs it; `null` while none does. */

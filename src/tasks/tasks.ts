@@ -203,6 +203,7 @@ export class Tasks {
   async watch(refId: RefId, wait: RemoteWait): Promise<ToldTask | undefined> {
     const run = this.local.get(refId)?.run;
     if (run === undefined) return this.#told(await this.#remote.wait(refId, wait));
+    if (run.progress !== undefined) wait.onProgress?.(run.progress, run.call.guarded());
     const forget = wait.onProgress && run.listen(wait.onProgress);
     try {
       const settled = run.outcome.then(nothing, nothing);
@@ -230,10 +231,15 @@ export class Tasks {
     return { ...run.facts(this.owner), refId, isLocal: false }; // it may be complete by now
   }
 
-  /** The task that an equal call began last, if it is not over, or is to end. */
+  /** To be called when something was invalidated: calls from before it are joined no longer, on whatever server. */
+  outdate(): void {
+    for (const run of this.#runs) if (!run.isOutdated && !run.call.isCurrent()) void this.#outdate(run);
+  }
+
+  /** The task that an equal call began last, if it is to be joined. */
   async unfinished(name: string): Promise<KnownTask | undefined> {
     const known = await this.records.of(name);
-    return known === undefined || isOver(known.state) || known.state.isCancelling ? undefined : known;
+    return known === undefined || isOver(known.state) || isUnwanted(known.state) ? undefined : known;
   }
 
   /**
@@ -278,6 +284,12 @@ export class Tasks {
     this.#remote.close();
     this.#cancellations.close();
     await this.#runner.close();
+  }
+
+  async #outdate(run: TaskRun<unknown>): Promise<void> {
+    run.isOutdated = true;
+    if (run.knownRefId !== undefined) await this.local.note(run.knownRefId);
+    run.letOthersRun();
   }
 
   /** Somebody else goes on with what is known in the store; of the rest nobody knows but who waits for it. */
@@ -440,6 +452,11 @@ function failureBy({ code, message }: { readonly code: string; readonly message:
 
 function withState({ guarded, toolName, state }: TaskFacts, changes: Partial<TaskState>): TaskFacts {
   return { guarded, toolName, state: { ...state, ...changes, updatedAt: Date.now() } };
+}
+
+/** Tells whether no equal call is to join a task. */
+function isUnwanted({ isCancelling, isOutdated }: TaskState): boolean {
+  return isCancelling || isOutdated;
 }
 
 function settled(promises: readonly Promise<unknown>[]): Promise<unknown> {

@@ -323,3 +323,47 @@ describe("nested calls", () => {
     expect(await poll(cache, ref_id, bob)).toMatchObject({ value: "his" });
   });
 });
+
+describe("a tool that declassifies", () => {
+  test("lets its caller follow its task, without what it says before its end", async () => {
+    const cache = new RefCache({ name: "test" });
+    const closed = { userPermissions: 0, agentPermissions: 0 };
+    const { refId } = await cache.set("secret", CANARY, { actor: SYSTEM, policy: closed });
+    const work = gate<string>();
+    const tool = cache.cached("jobs", { asyncTimeout: 10, declassify: true })(
+      async (_: object, { progress }) => {
+        const secret = await cache.resolve<string>(refId, { actor: SYSTEM });
+        progress({ current: 1, total: 2, message: secret });
+        return work.promise;
+      },
+    );
+    const { answer, heard } = listening(tool, alice, {});
+    await pass(10);
+    const { ref_id } = early(await answer);
+    const running = await poll(cache, ref_id, alice, { responseFormat: "full" });
+    expect(running).toMatchObject({ status: "processing" });
+    expect(everythingIn([running, heard.progress])).not.toContain(CANARY);
+    expect(await errorOf(() => poll(cache, ref_id, bob))).toMatchObject({ code: "reference_unavailable" });
+    work.open("a yes");
+    await pass(0);
+    expect(await poll(cache, ref_id)).toMatchObject({ value: "a yes" });
+  });
+
+  test("lets its caller cancel its task", async () => {
+    const cache = new RefCache({ name: "test" });
+    const closed = { userPermissions: 0, agentPermissions: 0 };
+    const { refId } = await cache.set("secret", CANARY, { actor: SYSTEM, policy: closed });
+    const tool = cache.cached("jobs", { asyncTimeout: 10, declassify: true })(
+      async (_: object, { signal }) => {
+        await cache.resolve(refId, { actor: SYSTEM });
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    );
+    const { answer } = listening(tool, alice, {});
+    await pass(10);
+    const { ref_id } = early(await answer);
+    await cache.cancelTask(ref_id, { actor: alice });
+    await pass(10);
+    expect(await poll(cache, ref_id)).toMatchObject({ status: "cancelled" });
+  });
+});

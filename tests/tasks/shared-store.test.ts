@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { RefCache } from "../../src/index.js";
 import { temporaryFolder } from "../helpers/folders.js";
 import { sqlite } from "../helpers/sqlite.js";
-import { alice, as, early, type Gate, gate } from "../helpers/tasks.js";
+import { alice, as, early, type Gate, gate, poll } from "../helpers/tasks.js";
 
 /** Two servers on one store, in one process. */
 function servers(works: readonly Gate<string>[], options: object = {}) {
@@ -32,5 +32,18 @@ describe("servers on one store", () => {
       expect(await server?.call()).toMatchObject({ ref_id, value: "done" });
     }
     expect(one?.runs()).toBe(1);
+  });
+
+  test("after an invalidation, calls join no task from before it, on either", async () => {
+    const works = [gate<string>(), gate<string>()];
+    const [one, other] = servers(works);
+    const old = early(await one?.call()).ref_id;
+    await one?.cache.invalidate({ tags: ["t"] }, { actor: alice });
+    const answers = await Promise.all([one?.call(), other?.call()]);
+    for (const answer of answers) expect(early(answer).ref_id).not.toBe(old);
+    works[0]?.open("old");
+    works[1]?.open("young");
+    expect(await poll(one?.cache as RefCache, old, alice, { wait: "10s" })).toMatchObject({ value: "old" });
+    expect(await other?.call()).toMatchObject({ value: "young" });
   });
 });
