@@ -217,7 +217,7 @@ export class CachedFunction {
   }
 
   /** What another user's call made is not told of to those who may do nothing with it; theirs is made for them. */
-  async #mayKnow({ questions, usage }: Running, found: Guarded, by: Usage | undefined): Promise<boolean> {
+  #mayKnow({ questions, usage }: Running, found: Guarded, by: Usage | undefined): boolean | Promise<boolean> {
     return this.#options.scope !== "shared" || by === usage || questions.wouldPermit("info", found);
   }
 

@@ -32,7 +32,7 @@ export interface Calls {
   /** Finds the result, or makes it by {@link LongCalls.runOnce}. */
   produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced>;
   run(running: Running, params: readonly unknown[], memo?: string, lease?: HeldLease): Promise<Produced>;
-  mayKnow(running: Running, found: Guarded, by: Usage | undefined): Promise<boolean>;
+  mayKnow(running: Running, found: Guarded, by: Usage | undefined): boolean | Promise<boolean>;
   refresh(running: Running, params: readonly unknown[], memo: string, stale: Produced): void;
   keep<T>(operation: () => Promise<T>): Promise<T | undefined>;
 }
@@ -82,7 +82,8 @@ export class LongCalls {
     const outcome = await this.#waitFor(run, running, until);
     const found = outcome instanceof Deferred ? outcome.task.guarded : outcome.entry;
     const by = outcome instanceof Deferred ? run.call.usage : outcome.by;
-    if (!(await this.#calls.mayKnow(running, found, by)))
+    const may = this.#calls.mayKnow(running, found, by);
+    if (may !== true && !(await may))
       return this.#waitFor(this.#beginRun({ ...ready, memo: undefined }), running, until);
     if (!(outcome instanceof Deferred) && outcome.isStale && memo !== undefined)
       this.#calls.refresh(running, prepared.params, memo, outcome);

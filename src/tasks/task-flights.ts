@@ -13,7 +13,7 @@ export class TaskFlights<T> {
     const end = () => {
       if (this.#runs.get(name) === run) this.#runs.delete(name);
     };
-    run.outcome.then(end, end);
+    run.onSettled(end);
     return run;
   }
 }

@@ -16,6 +16,7 @@ import type {
   TaskState,
   TaskStatus,
 } from "./task.js";
+import type { Settled, Settling } from "./waiting.js";
 
 /** What is the same for all tasks of a function. */
 export interface TaskTraits {
@@ -61,10 +62,9 @@ export type ProgressListener = (progress: TaskProgress, guarded: Guarded) => voi
  * One execution of a call, from its beginning to its end, however many wait for it. It costs next to nothing as long as
  * nobody asks for its reference, signal or progress.
  */
-export class TaskRun<T = unknown> {
+export class TaskRun<T = unknown> implements Settling<T> {
   readonly abort = new LazyAbort();
   readonly call: TaskCall;
-  readonly outcome: Promise<T>;
   /** The task in whose place this run has nothing to do but to wait: another server, or worker, runs it. */
   following: RefId | undefined;
   /** Whether its function is to run, or runs, in this process, as far as is known. */
@@ -80,8 +80,9 @@ export class TaskRun<T = unknown> {
   retryCount: number;
   readonly takenOver: TakenOver | undefined;
   readonly #startedAt: number;
-  readonly #giveUp: (reason: Error) => void;
-  #isSettled = false;
+  #settled: Settled<T> | undefined;
+  /** Of `T`, which would else be the only one that a run can be told to be of. */
+  #onSettled: Set<(settled: Settled<never>) => void> | undefined;
   #isPutBack = false;
   #begunAt = 0;
   #status: TaskStatus = "pending";
@@ -101,16 +102,10 @@ export class TaskRun<T = unknown> {
     this.takenOver = takenOver;
     this.#startedAt = takenOver?.startedAt ?? Date.now();
     this.retryCount = takenOver?.retryCount ?? 0;
-    let giveUp: (reason: Error) => void = () => {};
-    this.outcome = new Promise<T>((resolve, reject) => {
-      giveUp = reject;
-      work(this).then(resolve, reject);
-    });
-    this.#giveUp = giveUp;
-    const settle = () => {
-      this.#isSettled = true;
-    };
-    this.outcome.then(settle, settle); // also: nobody may be left to hear of a failure
+    work(this).then(
+      (value) => this.#settle({ value }),
+      (error) => this.#settle({ error }),
+    );
   }
 
   get status(): TaskStatus {
@@ -119,7 +114,22 @@ export class TaskRun<T = unknown> {
 
   /** Whether the outcome is known. */
   get isSettled(): boolean {
-    return this.#isSettled;
+    return this.#settled !== undefined;
+  }
+
+  /** What it comes to. */
+  get outcome(): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onSettled((settled) => ("error" in settled ? reject(settled.error) : resolve(settled.value)));
+    });
+  }
+
+  /** Calls a listener once the outcome is known, and now where it is; until the function that it returns is called. */
+  onSettled(listener: (settled: Settled<T>) => void): () => void {
+    if (this.#settled !== undefined) listener(this.#settled);
+    this.#onSettled ??= new Set();
+    const listeners = this.#onSettled.add(listener);
+    return () => listeners.delete(listener);
   }
 
   /** The reference that the result will have, made when it is first asked for. */
@@ -216,7 +226,7 @@ export class TaskRun<T = unknown> {
   /** Gives it up here, as another process goes on with it. */
   release(): void {
     this.abort.abort(new TaskInterruptedError());
-    this.#giveUp(new RetryLater(0));
+    this.#settle({ error: new RetryLater(0) });
   }
 
   /** Calls a listener at each change of the state. One at a time. */
@@ -277,9 +287,16 @@ export class TaskRun<T = unknown> {
     return this.#order;
   }
 
+  /** The first outcome stays. */
+  #settle(settled: Settled<T>): void {
+    if (this.#settled !== undefined) return;
+    this.#settled = settled;
+    for (const listener of this.#onSettled ?? []) listener(settled as Settled<never>);
+  }
+
   #giveUpBy(reason: Error): void {
     this.abort.abort(reason);
-    this.#giveUp(this.abort.reason instanceof TaskCancelledError ? this.abort.reason : reason);
+    this.#settle({ error: this.abort.reason instanceof TaskCancelledError ? this.abort.reason : reason });
   }
 
   #report(progress: TaskProgress): void {

@@ -25,7 +25,7 @@ import { RetryLater } from "./retry-later.js";
 import type { Delivery, Performed, TaskRunner } from "./runner.js";
 import { isOver, TASK_CANCELLED, TASK_CHANGED, type TaskFailure, type TaskState } from "./task.js";
 import type { ProgressListener, TaskRun } from "./task-run.js";
-import { LATE, within } from "./waiting.js";
+import { allOf, LATE, type Settling, within } from "./waiting.js";
 
 /** A task as it is told of: what is known, and whether other servers can know it, too. */
 export interface ToldTask extends TaskFacts {
@@ -175,7 +175,7 @@ export class Tasks {
     const forget = onProgress && run.listen(onProgress);
     let isTold = false;
     try {
-      const early = await within(run.outcome, until - performance.now(), signal);
+      const early = await within(run, until - performance.now(), signal);
       const outcome = early === LATE ? await this.#defer(run, signal) : early;
       isTold = outcome instanceof Deferred;
       return outcome;
@@ -206,8 +206,7 @@ export class Tasks {
     if (run.progress !== undefined) wait.onProgress?.(run.progress, run.call.guarded());
     const forget = wait.onProgress && run.listen(wait.onProgress);
     try {
-      const settled = run.outcome.then(nothing, nothing);
-      await within(settled, wait.wait ?? this.options.maxAge, wait.signal);
+      await within(ended(run), wait.wait ?? this.options.maxAge, wait.signal);
     } finally {
       forget?.();
     }
@@ -227,7 +226,7 @@ export class Tasks {
     if (run === undefined) return this.#cancelRemote(refId, mayCancel);
     if (!(await mayCancel(run.facts(this.owner)))) return undefined;
     if (!isOver(run)) run.cancel();
-    await within(run.outcome.then(nothing, nothing), 0, undefined); // one that has not begun is over at once
+    await within(ended(run), 0, undefined); // one that has not begun is over at once
     return { ...run.facts(this.owner), refId, isLocal: false }; // it may be complete by now
   }
 
@@ -272,11 +271,11 @@ export class Tasks {
     this.#isClosing = true;
     clearInterval(this.#sweeper);
     if (this.#runs.size > 0)
-      await within(settled([...this.#runs].map(({ outcome }) => outcome)), drain, undefined);
+      await within(allOf([...this.#runs].map(({ outcome }) => outcome)), drain, undefined);
     const left = [...this.#runs];
     for (const run of left) this.#letGo(run);
     const ends = [...this.local.all].map(({ ended }) => ended);
-    if (ends.length > 0) await within(settled(ends), ENDING_MS, undefined);
+    if (ends.length > 0) await within(allOf(ends), ENDING_MS, undefined);
     if (left.length > 0)
       this.#logger.warn(
         `${left.length} long calls were given up, as the server ended. Their records say so.`,
@@ -338,7 +337,7 @@ export class Tasks {
       if (run.isHere) return this.#deferHere(run);
       const task = await this.#taskElsewhere(run);
       if (task !== undefined) return new Deferred(task);
-      const early = await within(run.outcome, LOOK_MS, signal);
+      const early = await within(run, LOOK_MS, signal);
       if (early !== LATE) return early;
       if (performance.now() > due)
         throw new TaskRefusedError("An equal call runs on another server, which does not say how far it is.");
@@ -459,8 +458,9 @@ function isUnwanted({ isCancelling, isOutdated }: TaskState): boolean {
   return isCancelling || isOutdated;
 }
 
-function settled(promises: readonly Promise<unknown>[]): Promise<unknown> {
-  return Promise.allSettled(promises);
+/** Settles when a run does, whatever it comes to. */
+function ended(run: Settling<unknown>): Settling<void> {
+  return { onSettled: (listener) => run.onSettled(() => listener({ value: undefined })) };
 }
 
 function nothing(): void {}
