@@ -1,7 +1,6 @@
 import { ANONYMOUS_AGENT } from "./access/actor.js";
 import { actorText } from "./access/actor-text.js";
 import type { Guarded } from "./access/checker.js";
-import type { Questions } from "./access/control.js";
 import { currentActor, currentUsage, runCall } from "./access/current.js";
 import { Usage } from "./access/usage.js";
 import { type Answer, makeAnswer, type Result } from "./answer.js";
@@ -78,10 +77,9 @@ export class CachedFunction {
     const names = new CallNames(store, cache, { namespace: placement.template, options, fn });
     this.#names = names;
     const calls = this.#calls();
+    const timeout = this.asyncTimeout;
     this.#long =
-      this.asyncTimeout === undefined
-        ? undefined
-        : new LongCalls({ store, cache, options, names, fn, calls });
+      timeout === undefined ? undefined : new LongCalls({ store, cache, options, timeout, names, fn, calls });
   }
 
   /** The name the function was given, or an empty text. */
@@ -143,7 +141,7 @@ export class CachedFunction {
     const result = await this.#store.telemetry.call(watched, () =>
       runCall(usage, () => this.#resultOf(running), asker),
     );
-    if (result instanceof Deferred) return this.#tell(result, questions, outer);
+    if (result instanceof Deferred) return this.#tell(result, running, outer);
     const { entry, refId } = result;
     if (this.#options.declassify && usage.policies.length > 0)
       questions.record("declassify", DECLASSIFIED, place.namespace, refId ?? undefined);
@@ -171,10 +169,14 @@ export class CachedFunction {
     return { call, questions, usage, place: this.#placement.of(caller), disclosure, tags: [] };
   }
 
-  async #tell({ task }: Deferred, questions: Questions, outer: Usage | undefined): Promise<TaskAnswer> {
+  async #tell(
+    { task }: Deferred,
+    { questions, usage }: Running,
+    outer: Usage | undefined,
+  ): Promise<TaskAnswer> {
     const mayRead = await questions.permits("answer", task.guarded, task.refId);
     if (mayRead) outer?.add(task.guarded);
-    return tellTask(task, { mayRead });
+    return tellTask(task, { mayRead, usage });
   }
 
   async #resultOf(begun: Running): Promise<Produced | Deferred> {

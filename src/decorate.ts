@@ -37,8 +37,8 @@ export interface TaskDecorator {
     method: (this: This, ...params: Params) => Promise<R>,
     context: ClassMethodDecoratorContext<This, (this: This, ...params: Params) => Promise<R>>,
   ): (this: This, ...params: Params) => Promise<R>;
-  /** Wraps a function; what comes back takes the argument alone, or with a context of the layer above. */
-  <Args, Context, R>(
+  /** Wraps a function; what comes back takes the argument alone, or with a context of the layer above, an object. */
+  <Args, Context extends object, R>(
     fn: (args: Args, context: Context & TaskContext) => R,
   ): (args: Args, context?: Context) => Promise<Answer<Awaited<R>>>;
   /** A legacy method decorator (`experimentalDecorators`). */
@@ -126,22 +126,16 @@ function defineBound(self: object, key: string | symbol, cached: CachedFunction)
 /** What stands on the prototype, for calls by `super` or `call`. */
 function unbound(cached: CachedFunction): unknown {
   return function (this: unknown, ...params: unknown[]) {
-    return cached.call({ self: this, params, tool: methodName(className(this), cached), ...keyedBy(cached) });
+    return cached.call({ self: this, params, tool: methodName(className(this), cached) });
   };
 }
 
 function wrap(cached: CachedFunction, self: unknown, owner?: string): unknown {
   const tool = owner === undefined ? {} : { tool: methodName(owner, cached) };
   cached.serve({ self, ...tool });
-  const facts = { ...tool, ...keyedBy(cached) };
-  const wrapper = (...params: unknown[]) => cached.call({ self, params, ...facts });
+  const wrapper = (...params: unknown[]) => cached.call({ self, params, ...tool });
   Object.defineProperty(wrapper, "name", { value: cached.functionName, configurable: true });
   return Object.defineProperty(wrapper, TARGET, { value: { cached, self } satisfies CachedTarget });
-}
-
-/** Behind the first argument of a call that may become a task comes a context, which does not tell it from another. */
-function keyedBy({ asyncTimeout }: CachedFunction): { keyed?: number } {
-  return asyncTimeout === undefined ? {} : { keyed: 1 };
 }
 
 function className(self: unknown): string {

@@ -286,11 +286,12 @@ export class EntryStore {
    * To be called where no entry was found: who may know of a task is told that it has no value, where it has none.
    * @throws {TaskNotCompleteError}
    */
-  async checkComplete(refId: RefId, questions: Questions): Promise<void> {
-    if (!isTaskReference(refId)) return;
+  async checkComplete(refId: RefId, questions: Questions): Promise<undefined> {
+    if (!isTaskReference(refId)) return undefined;
     const task = await this.tasks.look(refId);
     if (task !== undefined && (await questions.wouldPermit("info", task.guarded)))
       throw new TaskNotCompleteError(isOver(task.state));
+    return undefined;
   }
 
   /**

@@ -7,7 +7,7 @@ import { type CachedOptions, type Call, toolOf } from "./call.js";
 import { copyWith } from "./copy-with.js";
 import type { Entry } from "./entry/entry.js";
 import type { EntryOptions, EntryStore } from "./entry-store.js";
-import { ValueNotStorableError } from "./errors.js";
+import { ConfigurationError, ValueNotStorableError } from "./errors.js";
 import { Lifetime } from "./lifetime.js";
 import type { ResolvedOptions } from "./options.js";
 import { causeOf, RunFailure, type Running } from "./running.js";
@@ -18,6 +18,7 @@ import { RetryPlan } from "./tasks/retry.js";
 import { RetryLater } from "./tasks/retry-later.js";
 import { retrying } from "./tasks/retrying.js";
 import type { TaskContext } from "./tasks/task.js";
+import { toldBy } from "./tasks/tell.js";
 
 /** What an execution made, before it is stored. */
 export interface Executed extends Pick<Result, "preview"> {
@@ -125,7 +126,7 @@ export class Execution {
   }
 
   #makeEntry(running: Running, params: readonly unknown[], value: unknown): Entry {
-    if (isAnswer(value)) {
+    if (isAnswer(value) || toldBy(value)) {
       throw new ValueNotStorableError(
         "$",
         "it is an answer already; resolve its ref_id and return the value",
@@ -163,6 +164,11 @@ function withContext(
 }
 
 function joinContext(context: unknown, task: TaskContext): unknown {
-  if (typeof context !== "object" || context === null) return task;
+  if (context === undefined) return task;
+  if (typeof context !== "object" || context === null)
+    throw new ConfigurationError(
+      "asyncTimeout",
+      "is for functions of one argument; behind it comes a context, an object",
+    );
   return copyWith(context, { progress: task.progress, signal: task.signal });
 }

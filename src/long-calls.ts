@@ -2,13 +2,14 @@ import { SYSTEM } from "./access/actor.js";
 import { actorText } from "./access/actor-text.js";
 import type { Guarded } from "./access/checker.js";
 import { outerTask, runCall } from "./access/current.js";
+import { PUBLIC_NAMESPACE } from "./access/namespace.js";
 import { type Policy, unseen } from "./access/policy.js";
 import { Usage } from "./access/usage.js";
 import { type CachedOptions, type Call, type ServedFunction, toolOf } from "./call.js";
 import type { CallNames } from "./call-names.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import type { EntryStore } from "./entry-store.js";
-import { TaskCancelledError, TaskFailedError } from "./errors.js";
+import { ReferenceUnavailableError, TaskCancelledError, TaskFailedError } from "./errors.js";
 import type { ResolvedOptions } from "./options.js";
 import { mintTaskReference } from "./reference.js";
 import { causeOf, type Produced, type Ready, RunFailure, type Running } from "./running.js";
@@ -42,6 +43,8 @@ export interface LongCallsOptions {
   readonly store: EntryStore;
   readonly cache: ResolvedOptions;
   readonly options: CachedOptions;
+  /** Milliseconds after which callers are answered. */
+  readonly timeout: number;
   readonly names: CallNames;
   readonly fn: (...params: never[]) => unknown;
   readonly calls: Calls;
@@ -49,29 +52,34 @@ export interface LongCallsOptions {
 
 /** The calls of one function that go on as tasks when their callers are answered. */
 export class LongCalls {
+  /** Milliseconds after which callers are answered. */
+  readonly timeout: number;
   readonly #store: EntryStore;
   readonly #cache: ResolvedOptions;
   readonly #names: CallNames;
+  readonly #options: CachedOptions;
   readonly #function: (...params: never[]) => unknown;
   readonly #calls: Calls;
   readonly #traits: TaskTraits;
   readonly #runs = new TaskFlights<Produced>();
 
-  constructor({ store, cache, options, names, fn, calls }: LongCallsOptions) {
+  constructor({ store, cache, options, timeout, names, fn, calls }: LongCallsOptions) {
     this.#store = store;
     this.#cache = cache;
     this.#names = names;
     this.#function = fn;
     this.#calls = calls;
+    this.#options = options;
+    this.timeout = timeout;
     this.#traits = traitsOf(options, cache.tasks.maxAge);
   }
 
   /** Lets this process run calls that were made elsewhere, or by a server that has died. */
   serve(served: ServedFunction): void {
     const identity = this.#names.identityOf(served.tool ?? this.#function.name);
-    this.#store.tasks.register(identity, {
-      resume: (order, known) => this.#resume(served, order, known),
-    });
+    const resume = (order: TaskOrder, known: KnownTask) => this.#resume(served, order, known);
+    const isNamed = this.#options.name !== undefined;
+    this.#store.tasks.register(identity, { resume }, { fn: this.#function, isNamed });
   }
 
   /** The result, where there is one in time; else what becomes of the call without its caller. */
@@ -81,7 +89,7 @@ export class LongCalls {
     const run = memo === undefined ? begin() : this.#runs.join(this.#calls.flightOf(running, memo), begin);
     const outcome = await this.#waitFor(run, running, until);
     const found = outcome instanceof Deferred ? outcome.task.guarded : outcome.entry;
-    const by = outcome instanceof Deferred ? run.call.usage : outcome.by;
+    const by = outcome instanceof Deferred ? (run.isHere ? run.call.usage : undefined) : outcome.by;
     const may = this.#calls.mayKnow(running, found, by);
     if (may !== true && !(await may))
       return this.#waitFor(this.#beginRun({ ...ready, memo: undefined }), running, until);
@@ -91,7 +99,7 @@ export class LongCalls {
   }
 
   #beginRun({ running, prepared, memo }: Ready): TaskRun<Produced> {
-    return new TaskRun(this.#taskCall(running, memo), (run) =>
+    return new TaskRun(this.#taskCall(running, memo, prepared.missing), (run) =>
       this.#calls.produce({ ...running, run }, prepared.params, memo),
     );
   }
@@ -109,9 +117,10 @@ export class LongCalls {
   }
 
   /** What a run is to know of the call that it makes. */
-  #taskCall(running: Running, name: string | undefined): TaskCall {
+  #taskCall(running: Running, name: string | undefined, missing: readonly string[]): TaskCall {
     const { call, usage, questions } = running;
     const generation = this.#calls.generationOf(running);
+    const { policies: used } = usage; // so far
     return {
       toolName: toolOf(call, this.#function),
       name,
@@ -121,8 +130,8 @@ export class LongCalls {
       expectedSchema: call.expectedSchema,
       guarded: () => this.#guardOf(running),
       isCurrent: () => generation === this.#calls.generationOf(running),
-      order: (isElsewhere) => this.#orderOf(running, isElsewhere),
-      failureOf: (error) => failureOf(causeOf(error)),
+      order: (isElsewhere) => this.#orderOf(running, { missing, used, isElsewhere }),
+      failureOf: (error) => failureOf(causeOf(error), error instanceof RunFailure),
       mint: () => mintTaskReference(this.#cache.name),
     };
   }
@@ -138,14 +147,22 @@ export class LongCalls {
     return { namespace, policy: unseen(this.#calls.resultPolicy(usage, place.policy)) };
   }
 
-  /** A call for another process to make; `undefined` where none could. */
-  #orderOf({ call, usage, questions }: Running, isElsewhere: boolean): TaskOrder | undefined {
+  /**
+   * A call for another process to make; `undefined` where none could: it knows what is plain data, and one function of a
+   * name. Of a context it makes its own only where there is a layer above that can.
+   */
+  #orderOf(
+    { call, usage, questions }: Running,
+    facts: Pick<TaskOrder, "missing" | "used" | "isElsewhere">,
+  ): TaskOrder | undefined {
     const toolName = toolOf(call, this.#function);
     const tool = this.#names.identityOf(toolName);
-    const args = tool === "" ? undefined : argsToWire(call.params[0], this.#cache.limits.maxDepth);
+    const hasOwnContext = call.withTask === undefined && call.params[1] !== undefined;
+    if (hasOwnContext || !this.#store.tasks.functions.has(tool)) return undefined;
+    const args = argsToWire(call.params[0], this.#cache.limits.maxDepth);
     if (args === undefined) return undefined;
     const who = { caller: usage.caller, asker: questions.actor };
-    return { tool, toolName, ...who, args, isPending: call.validate !== undefined, isElsewhere };
+    return { tool, toolName, ...who, args, isPending: call.validate !== undefined, ...facts };
   }
 
   #resume({ self, tool, validate, context, withTask }: ServedFunction, order: TaskOrder, known: KnownTask) {
@@ -159,9 +176,10 @@ export class LongCalls {
       expectedSchema: known.state.expectedSchema,
     };
     const running = this.#calls.begin(call, order);
+    for (const policy of order.used) running.usage.add({ namespace: PUBLIC_NAMESPACE, policy });
     const work = (run: TaskRun<Produced>) =>
       runCall(running.usage, () => this.#resumed({ ...running, run }, run), order.asker);
-    return new TaskRun(this.#taskCall(running, undefined), work, known.refId, known.state);
+    return new TaskRun(this.#taskCall(running, undefined, order.missing), work, known.refId, known.state);
   }
 
   /** Who died may have stored the result before. */
@@ -169,6 +187,8 @@ export class LongCalls {
     const { refId } = run;
     if (await this.#store.backend.exists(refId)) return { refId, entry: await this.#store.saved(refId) };
     const { running, prepared, memo } = await this.#calls.ready(begun);
+    const had = run.takenOver?.order?.missing;
+    if (prepared.missing.some((text) => !had?.includes(text))) throw new ReferenceUnavailableError();
     return this.#store.tasks.beginHere(run, () => this.#calls.run(running, prepared.params, memo));
   }
 
@@ -187,7 +207,7 @@ export class LongCalls {
     const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
     const other = isShared ? await this.#calls.keep(() => this.#store.tasks.unfinished(memo)) : undefined;
     if (other !== undefined)
-      return this.#resultOfTask(await this.#store.tasks.follow(run, other.refId), ELSEWHERE);
+      return this.#resultOfTask(await this.#store.tasks.followQueued(run, other), ELSEWHERE);
     return this.#store.tasks.begin(run, {
       runHere: () => this.#calls.run(running, params, memo, lease),
       resultOf: (known) => this.#resultOfTask(known, running.usage),
@@ -204,11 +224,13 @@ export class LongCalls {
     throw new RunFailure(new TaskFailedError(code, message), used);
   }
 
-  /** A run that nobody waits for, and nobody polls. */
+  /** A run whose result nobody waits for. One that takes long is a task, too, which equal calls join. */
   async inRun(running: Running, memo: string, work: (running: Running) => Promise<void>): Promise<void> {
-    await new TaskRun<void>(this.#taskCall(running, memo), (run) =>
+    const run = new TaskRun<void>(this.#taskCall(running, memo, []), (run) =>
       work({ ...running, run: run as unknown as TaskRun<Produced> }),
-    ).outcome;
+    );
+    const until = performance.now() + this.timeout;
+    await this.#store.tasks.wait(run, { until, signal: undefined, onProgress: undefined });
   }
 }
 

@@ -42,7 +42,7 @@ import {
 import { TextChangedError } from "./outline/stored-text.js";
 import { type OwnershipOptions, Placement } from "./placement.js";
 import type { SizeMeasure } from "./preview/measure.js";
-import { isReference, type RefId } from "./reference.js";
+import { isReference, isTaskReference, type RefId } from "./reference.js";
 import type { Draft } from "./streams/draft.js";
 import { chunksOf, itemsOf } from "./streams/read-back.js";
 import { type StreamParts, streamParts } from "./streams/value-stream.js";
@@ -235,7 +235,9 @@ export class RefCache {
     const task = await pollTask(this.#store.tasks, { refId, questions }, options);
     if (task !== undefined) return task;
     try {
-      return await this.#show<T>(refId, await this.#store.readParts(refId, questions, "get"), options);
+      const entry = await this.#store.readParts(refId, questions, "get");
+      if (isTaskReference(refId)) this.#store.tasks.noteComplete(refId);
+      return await this.#show<T>(refId, entry, options);
     } catch (error) {
       if (!(error instanceof TextChangedError)) throw error;
       // Overwritten or gone between one part and the next: the whole is of one piece.
@@ -276,7 +278,8 @@ export class RefCache {
 
   /**
    * Bounded answers for several references, in order: what `Promise.allSettled` gives for {@link RefCache.get} of each,
-   * in one round trip to each node of the store, or two for others than the server itself.
+   * in one round trip to each node of the store, or two for others than the server itself, and one for each task that is
+   * not complete. Waits for none of these.
    * @throws {StoreError} when the store fails.
    */
   async getMany<T = unknown>(
@@ -285,9 +288,11 @@ export class RefCache {
   ): Promise<PromiseSettledResult<Answer<T>>[]> {
     const { preview, maxSize } = options;
     checkShape(previewOptions, { preview, maxSize });
-    return this.#readMany(refIds, options, "get", (refId, entry) =>
-      this.#show<T>(refId, this.#store.showable(entry), options),
-    );
+    const { responseFormat } = options;
+    return this.#readMany<Answer<T>>(refIds, options, "get", {
+      make: (refId, entry) => this.#show<T>(refId, this.#store.showable(entry), options),
+      otherwise: (refId, questions) => pollTask(this.#store.tasks, { refId, questions }, { responseFormat }),
+    });
   }
 
   /** The values of several references, in order; to {@link RefCache.resolve} what `getMany` is to `get`. */
@@ -295,7 +300,10 @@ export class RefCache {
     refIds: readonly RefId[],
     options: ActorOptions = {},
   ): Promise<PromiseSettledResult<T>[]> {
-    return this.#readMany(refIds, options, "resolve", (refId, entry) => readValue(refId, entry) as T);
+    return this.#readMany(refIds, options, "resolve", {
+      make: (refId, entry) => readValue(refId, entry) as T,
+      otherwise: (refId, questions) => this.#store.checkComplete(refId, questions),
+    });
   }
 
   /** Removes an entry. Needs DELETE; tells whether there was one to remove. */
@@ -593,15 +601,17 @@ export class RefCache {
     refIds: readonly RefId[],
     options: ActorOptions,
     operation: "get" | "resolve",
-    make: (refId: RefId, entry: Entry) => T | Promise<T>,
+    { make, otherwise }: ManyReader<T>,
   ): Promise<PromiseSettledResult<T>[]> {
     const questions = this.#questions(options);
     const outcomes = await this.#store.findMany(refIds, questions, operation);
     const settle = async (outcome: Outcome, n: number) => {
-      if (outcome === undefined) await this.#store.checkComplete(refIds[n] ?? "", questions);
-      if (outcome === undefined) throw new ReferenceUnavailableError();
+      const refId = refIds[n] ?? "";
       if (outcome instanceof Error) throw outcome;
-      return make(refIds[n] ?? "", outcome);
+      if (outcome !== undefined) return make(refId, outcome);
+      const other = await otherwise(refId, questions);
+      if (other === undefined) throw new ReferenceUnavailableError();
+      return other;
     };
     return Promise.allSettled(outcomes.map(settle));
   }
@@ -633,6 +643,13 @@ export class RefCache {
     const totalItems = head.policy.showShape === true ? head.metadata.totalItems : null;
     return { ...toReference(refId, head), totalItems, bytes: null };
   }
+}
+
+/** What is made of each of several references. */
+interface ManyReader<T> {
+  make(refId: RefId, entry: Entry): T | Promise<T>;
+  /** What there is in place of an entry, if anything. */
+  otherwise(refId: RefId, questions: Questions): Promise<T | undefined>;
 }
 
 /** A value that may be stored, and to whom its reference is told. */

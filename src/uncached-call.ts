@@ -7,6 +7,7 @@ import { Disclosure, WITHHELD } from "./disclosure.js";
 import type { EntryStore } from "./entry-store.js";
 import { HiddenResultError } from "./errors.js";
 import type { FailureLog } from "./hidden-failure.js";
+import { tellTask, toldBy } from "./tasks/tell.js";
 
 /** A call of a tool that is not cached. */
 export interface UncachedCall<T> {
@@ -40,6 +41,13 @@ export async function runUncached<T>(store: EntryStore, log: FailureLog, call: U
  * without what the tool may have put into it.
  */
 async function answerTo(questions: Questions, usage: Usage, returned: unknown): Promise<Answer> {
+  const told = toldBy(returned);
+  if (told?.usage !== undefined && (await questions.mayReadAll(usage, told.usage))) {
+    const { guarded, refId } = told.task;
+    const mayRead = await questions.permits("answer", guarded, refId);
+    if (mayRead) currentUsage()?.add(guarded);
+    return tellTask(told.task, { mayRead, usage: told.usage });
+  }
   const origin = isAnswer(returned) ? originOf(returned) : undefined;
   if (origin?.usage === undefined || !(await questions.mayReadAll(usage, origin.usage))) {
     questions.record("withhold", WITHHELD, null);

@@ -27,17 +27,25 @@ export function readHead(members: Members): EntryHead | WireHeadError {
   if (!isTime(created_at)) return new WireHeadError("created_at is not a time");
   if (expires_at !== null && !isTime(expires_at))
     return new WireHeadError("expires_at is neither a time nor null");
-  if (!isMembers(policy)) return new WireHeadError("policy is not an object");
-  const read = policyFromWire(policy);
-  const bad = malformedMember(read);
-  if (bad !== undefined) return new WireHeadError(`policy.${WIRE_NAMES[bad]} is missing or malformed`);
+  const read = readPolicy(policy);
+  if (read instanceof WireHeadError) return read;
   return {
     namespace,
-    policy: read as Policy,
+    policy: read,
     createdAt: created_at * 1000,
     expiresAt: expires_at === null ? null : expires_at * 1000,
     metadata: metadataFromWire(members.metadata),
   };
+}
+
+/** Reads a policy from its wire names. */
+export function readPolicy(policy: unknown): Policy | WireHeadError {
+  if (!isMembers(policy)) return new WireHeadError("policy is not an object");
+  const read = policyFromWire(policy);
+  const bad = malformedMember(read);
+  return bad === undefined
+    ? (read as Policy)
+    : new WireHeadError(`policy.${WIRE_NAMES[bad]} is missing or malformed`);
 }
 
 /** Tells a JSON object from everything else. */

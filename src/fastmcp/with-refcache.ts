@@ -2,12 +2,12 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Context, FastMCP, FastMCPSessionAuth, Tool } from "fastmcp";
 import type { Actor } from "../access/actor.js";
 import { runAs } from "../access/current.js";
-import { isAnswer, isBoundedAnswer } from "../answer.js";
+import { type Answer, isAnswer, isBoundedAnswer } from "../answer.js";
 import { type CachedTarget, cachedTarget } from "../decorate.js";
 import { ConfigurationError } from "../errors.js";
 import type { RefCache } from "../refcache.js";
 import { isTaskAnswer } from "../tasks/task-answer.js";
-import { isToldTask } from "../tasks/tell.js";
+import { toldBy } from "../tasks/tell.js";
 import { AdminDoor, hideFromStrangers } from "./admin-door.js";
 import { type AdminToolsOptions, adminTools } from "./admin-tools.js";
 import { cancelTask } from "./cancelling.js";
@@ -135,7 +135,7 @@ class ToolWrapper<T extends FastMCPSessionAuth> {
       const run = async (): Promise<unknown> =>
         tool.execute(args, quietContext(context, this.#cache, tool.name));
       const result = await this.#cache.callAs(actor, run, tool.name);
-      return isAnswer(result) || isToldTask(result) ? toResult(result, false) : result;
+      return isAnswer(result) || toldBy(result) ? toResult(result as Answer, false) : result;
     });
     return { ...tool, execute };
   }

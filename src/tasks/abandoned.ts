@@ -16,6 +16,8 @@ export type Verdict =
 
 /** Tasks that are suspected at the same time. */
 const MOST_SUSPECTS = 10_000;
+/** Leases for which a task waits for a server that has its function. */
+const LEASES_FOR_OTHERS = 10;
 /** Milliseconds by which a timer may be early. */
 const TIMER_ERROR_MS = 2;
 
@@ -47,7 +49,8 @@ export class AbandonedTasks {
   }
 
   /** What is to be done about a task whose record has just been read. */
-  judge({ refId, state, revision, leaseLeft }: KnownTask): Verdict {
+  judge(known: KnownTask): Verdict {
+    const { refId, state, revision, leaseLeft } = known;
     if (isOver(state) || leaseLeft > 0) {
       this.#suspects.delete(refId);
       return "leave";
@@ -55,9 +58,12 @@ export class AbandonedTasks {
     if (!this.#isConfirmed(refId, revision)) return "leave";
     const isLate = Date.now() >= state.deadline;
     if (isLate && (state.owner === null || state.isIdempotent)) return "too_old";
-    if (isLate || !state.isIdempotent || state.runs >= MOST_RUNS || state.order === undefined)
-      return "interrupted";
-    return !state.order.isElsewhere && this.#isKnown(state.order.tool) ? "take_over" : "leave";
+    const { order } = state;
+    const isLast = isLate || state.isCancelling || state.runs >= MOST_RUNS;
+    if (isLast || !state.isIdempotent || order === undefined) return "interrupted";
+    if (order.isElsewhere) return "leave"; // its queue brings it again
+    if (this.#isKnown(order.tool)) return "take_over";
+    return Date.now() - state.updatedAt > this.#patience * LEASES_FOR_OTHERS * 2 ? "interrupted" : "leave";
   }
 
   /** Suspects it no longer: nothing is known of it. */

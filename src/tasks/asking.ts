@@ -66,7 +66,9 @@ export async function cancelTask(tasks: Tasks, { refId, questions }: AskedTask):
   const may = (known: TaskFacts) => mayCancel(questions, known, refId);
   const task = isTaskReference(refId) ? await tasks.cancel(refId, may) : undefined;
   if (task === undefined) throw new ReferenceUnavailableError();
-  return tellTask(task, { mayRead: await questions.wouldPermit("get", task.guarded) });
+  const mayRead = await questions.wouldPermit("get", task.guarded);
+  if (mayRead) currentUsage()?.add(task.guarded);
+  return tellTask(task, { mayRead });
 }
 
 /** Tells whether somebody may READ what a task says. */

@@ -66,7 +66,10 @@ export class LocalTasks {
         ...{ refId, records, owner, lease, logger, name: run.call.name },
         facts: () => run.facts(owner),
         onCancel: () => run.cancel(),
-        onLost: () => run.interrupt(),
+        onLost: () => {
+          run.isLost = true;
+          run.interrupt();
+        },
         onChange: () => announce(refId),
       },
       known,

@@ -25,7 +25,8 @@ export async function performTask(
   if (known !== undefined) {
     const instead = await withoutRunning(tasks, known, isLastDelivery);
     if (instead !== undefined) return instead;
-    if ((await tasks.takeOver(known)) === undefined) return { outcome: "retry", delay: LOOK_AGAIN_MS };
+    if (!tasks.hasRoom || (await tasks.takeOver(known)) === undefined)
+      return { outcome: "retry", delay: LOOK_AGAIN_MS };
   }
   return endOf(tasks, refId, signal);
 }

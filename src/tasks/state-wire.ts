@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { type Actor, checkActor } from "../access/actor.js";
+import type { Policy } from "../access/policy.js";
+import { policyToWire, readPolicy, WireHeadError } from "../entry/head.js";
 import type { TaskOrder, TaskState } from "./task.js";
 
 const amount = z.number().min(0);
@@ -16,12 +18,21 @@ const actor = z.looseObject({}).transform(({ type, id, session_id, claims }, con
   }
 });
 
+const policy = z.unknown().transform((wire, context): Policy => {
+  const read = readPolicy(wire);
+  if (!(read instanceof WireHeadError)) return read;
+  context.addIssue({ code: "custom" });
+  return z.NEVER;
+});
+
 const order = z.object({
   tool: z.string(),
   tool_name: z.string(),
   caller: actor,
   asker: actor,
   args: z.string(),
+  missing: z.array(z.string()),
+  used: z.array(policy),
   is_pending: z.boolean(),
   is_elsewhere: z.boolean(),
 });
@@ -122,13 +133,25 @@ function stateFromWire(wire: WireState): TaskState {
   };
 }
 
-function orderToWire({ tool, toolName, caller, asker, args, isPending, isElsewhere }: TaskOrder) {
+function orderToWire({
+  tool,
+  toolName,
+  caller,
+  asker,
+  args,
+  missing,
+  used,
+  isPending,
+  isElsewhere,
+}: TaskOrder) {
   return {
     tool,
     tool_name: toolName,
     caller: actorToWire(caller),
     asker: actorToWire(asker),
     args,
+    missing,
+    used: used.map(policyToWire),
     is_pending: isPending,
     is_elsewhere: isElsewhere,
   } satisfies Record<keyof NonNullable<WireState["order"]>, unknown>;
@@ -141,6 +164,8 @@ function orderFromWire(wire: NonNullable<WireState["order"]>): TaskOrder {
     caller: wire.caller,
     asker: wire.asker,
     args: wire.args,
+    missing: wire.missing,
+    used: wire.used,
     isPending: wire.is_pending,
     isElsewhere: wire.is_elsewhere,
   };

@@ -75,6 +75,10 @@ export class TaskRun<T = unknown> implements Settling<T> {
   isOutdated = false;
   /** Lets go of what keeps equal calls of other servers waiting. */
   letOthersRun: () => void = () => {};
+  /** Whether somebody was given its reference, or that of the task that it follows. */
+  isTold = false;
+  /** Whether its task is another server's by now, or was given up by others. */
+  isLost = false;
   /** Callers that wait for it now. */
   waiting = 0;
   retryCount: number;

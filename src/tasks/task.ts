@@ -1,4 +1,5 @@
 import type { Actor } from "../access/actor.js";
+import type { Policy } from "../access/policy.js";
 
 /** What has become of a task so far. */
 export type TaskStatus = "pending" | "processing" | "complete" | "failed" | "cancelled";
@@ -41,6 +42,10 @@ export interface TaskOrder {
   readonly asker: Actor;
   /** The first argument, as exact JSON text; references stand for themselves. */
   readonly args: string;
+  /** Look-alikes of references in it that stayed texts. */
+  readonly missing: readonly string[];
+  /** The policies of what the call had used before its function ran: what it makes is as closed as that. */
+  readonly used: readonly Policy[];
   /** Whether the argument is to be validated once its references are resolved. */
   readonly isPending: boolean;
   /** Whether only a {@link TaskRunner} runs it, and not the server that finds it abandoned. */

@@ -14,7 +14,8 @@ import {
 import type { Logger } from "../logger.js";
 import type { RefId } from "../reference.js";
 import { AbandonedTasks } from "./abandoned.js";
-import { type TaskFunction, TaskFunctions } from "./functions.js";
+import { failureOf } from "./failure.js";
+import { type TaskFunction, type TaskFunctionOwner, TaskFunctions } from "./functions.js";
 import { InProcessRunner } from "./in-process-runner.js";
 import { LocalTasks } from "./local-tasks.js";
 import type { ResolvedTaskOptions } from "./options.js";
@@ -122,15 +123,15 @@ export class Tasks {
       cancellations: this.#cancellations,
       announce: (refId) => this.announce(refId),
       onEnd: (refId, facts) => {
-        if (facts.state.status === "complete") this.#complete.set(refId, true);
+        if (facts.state.status === "complete") this.noteComplete(refId);
         onEnd(refId, facts);
       },
     });
   }
 
   /** Makes a function known that may run orders. From now on this server looks after abandoned tasks. */
-  register(identity: string, fn: TaskFunction): void {
-    this.functions.add(identity, fn);
+  register(identity: string, fn: TaskFunction, owner: TaskFunctionOwner): void {
+    this.functions.add(identity, fn, owner);
     this.#sweeper ??= setInterval(() => void this.#sweep(), this.options.lease / 2).unref();
   }
 
@@ -139,12 +140,14 @@ export class Tasks {
    * @throws {TaskRefusedError} when there is no room for it; why it was aborted, whatever it returned since.
    */
   async begin<T>(run: TaskRun<T>, work: TaskWork<T>, runner = this.#runner): Promise<T> {
-    if (this.#isClosing) throw new TaskRefusedError("This server shuts down.");
+    if (this.#isClosing)
+      throw run.takenOver === undefined ? new TaskRefusedError("This server shuts down.") : new RetryLater(0);
     this.#runs.add(run as TaskRun<unknown>);
-    run.isHere = true;
+    run.isHere = runner === this.#inProcess; // another may still decide
     try {
       return await runner.run({
         runHere: () => {
+          run.isHere = true;
           run.begin();
           return work.runHere();
         },
@@ -173,11 +176,10 @@ export class Tasks {
   async wait<T>(run: TaskRun<T>, { until, signal, onProgress }: CallerWait): Promise<T | Deferred> {
     run.waiting++;
     const forget = onProgress && run.listen(onProgress);
-    let isTold = false;
     try {
       const early = await within(run, until - performance.now(), signal);
       const outcome = early === LATE ? await this.#defer(run, signal) : early;
-      isTold = outcome instanceof Deferred;
+      run.isTold ||= outcome instanceof Deferred;
       return outcome;
     } catch (error) {
       if (!(error instanceof RetryLater)) throw error;
@@ -185,23 +187,26 @@ export class Tasks {
     } finally {
       forget?.();
       run.waiting--;
-      const isAlone = run.waiting === 0 && !run.isSettled && !this.isKept(run);
-      if (isAlone && isTold)
-        run.interrupt(); // another process runs it
-      else if (isAlone && signal?.aborted) run.cancel();
+      if (run.waiting === 0 && !run.isSettled) this.#leave(run);
     }
+  }
+
+  /** What becomes of a run that nobody waits for any more: it ends where nobody has its reference. */
+  #leave<T>(run: TaskRun<T>): void {
+    if (!run.isTold) run.cancel();
+    else if (!this.isKept(run)) run.interrupt(); // another process runs it
   }
 
   /** What is known of a task that is not complete; `undefined` where there is nothing to be told. */
   async look(refId: RefId): Promise<ToldTask | undefined> {
     if (this.#complete.has(refId)) return undefined;
-    const local = this.local.get(refId);
-    return local === undefined ? this.#told(await this.#remote.read(refId)) : this.#toldLocal(local.run);
+    const run = this.#runOf(refId);
+    return run === undefined ? this.#told(await this.#remote.read(refId)) : this.#toldLocal(run);
   }
 
   /** As {@link Tasks.look}, once it is over or the time is. */
   async watch(refId: RefId, wait: RemoteWait): Promise<ToldTask | undefined> {
-    const run = this.local.get(refId)?.run;
+    const run = this.#runOf(refId);
     if (run === undefined) return this.#told(await this.#remote.wait(refId, wait));
     if (run.progress !== undefined) wait.onProgress?.(run.progress, run.call.guarded());
     const forget = wait.onProgress && run.listen(wait.onProgress);
@@ -210,7 +215,7 @@ export class Tasks {
     } finally {
       forget?.();
     }
-    return this.#toldLocal(run);
+    return run.isLost ? this.look(refId) : this.#toldLocal(run);
   }
 
   /**
@@ -222,7 +227,7 @@ export class Tasks {
     refId: RefId,
     mayCancel: (task: TaskFacts) => boolean | Promise<boolean>,
   ): Promise<ToldTask | undefined> {
-    const run = this.local.get(refId)?.run;
+    const run = this.#runOf(refId);
     if (run === undefined) return this.#cancelRemote(refId, mayCancel);
     if (!(await mayCancel(run.facts(this.owner)))) return undefined;
     if (!isOver(run)) run.cancel();
@@ -238,7 +243,11 @@ export class Tasks {
   /** The task that an equal call began last, if it is to be joined. */
   async unfinished(name: string): Promise<KnownTask | undefined> {
     const known = await this.records.of(name);
-    return known === undefined || isOver(known.state) || isUnwanted(known.state) ? undefined : known;
+    if (known === undefined || isOver(known.state) || isUnwanted(known.state)) return undefined;
+    const local = this.local.get(known.refId);
+    if (local === undefined || !local.run.isSettled) return known;
+    await local.ended; // it was told already; the record follows
+    return local.run.status === "complete" ? known : undefined;
   }
 
   /**
@@ -253,9 +262,32 @@ export class Tasks {
     return known;
   }
 
+  /**
+   * As {@link Tasks.follow}, of a task that an equal call has handed to the runner. A server may have died before it had
+   * done so, so that is done again: a task is in a queue once.
+   */
+  async followQueued<T>(run: TaskRun<T>, { refId, state }: KnownTask): Promise<KnownTask> {
+    if (state.owner !== null || state.order?.isElsewhere !== true) return this.follow(run, refId);
+    let known: KnownTask | undefined;
+    await this.#runner.run<void>({
+      runHere: () => Promise.reject(new TaskInterruptedError()),
+      runElsewhere: async (submit) => {
+        await submit(refId);
+        known = await this.follow(run, refId);
+      },
+      onAbort: (listener) => run.abort.onAbort(listener),
+    });
+    return known ?? this.follow(run, refId);
+  }
+
   /** See {@link RefCache.performTask}. */
   perform(refId: RefId, delivery: Delivery): Promise<Performed> {
     return performTask(this, refId, delivery);
+  }
+
+  /** Remembers that a reference leads to a result, so that nobody need look for a record. */
+  noteComplete(refId: RefId): void {
+    this.#complete.set(refId, true);
   }
 
   /** Tells those who wait for a task that there is news. */
@@ -303,6 +335,17 @@ export class Tasks {
     return this.#inProcess.size;
   }
 
+  /** Whether a task that is taken over can begin at once. */
+  get hasRoom(): boolean {
+    return !this.#isClosing && this.size.running < this.options.concurrency;
+  }
+
+  /** The run of a task that is this server's. */
+  #runOf(refId: RefId): TaskRun<unknown> | undefined {
+    const run = this.local.get(refId)?.run;
+    return run?.isLost ? undefined : run;
+  }
+
   /** Whether somebody was given the reference of a run, which then goes on whoever waits for it. */
   isKept<T>({ knownRefId }: TaskRun<T>): boolean {
     return knownRefId !== undefined && this.local.get(knownRefId) !== undefined;
@@ -334,20 +377,21 @@ export class Tasks {
     const due = performance.now() + GRACE_MS;
     for (;;) {
       if (run.isSettled || run.isSaving) return run.outcome;
-      if (run.isHere) return this.#deferHere(run);
+      if (run.isHere) return this.#deferHere(run, signal);
       const task = await this.#taskElsewhere(run);
       if (task !== undefined) return new Deferred(task);
       const early = await within(run, LOOK_MS, signal);
       if (early !== LATE) return early;
       if (performance.now() > due)
-        throw new TaskRefusedError("An equal call runs on another server, which does not say how far it is.");
+        throw new TaskRefusedError("An equal call is under way, and does not say how far it is.");
     }
   }
 
-  async #deferHere<T>(run: TaskRun<T>): Promise<T | Deferred> {
+  async #deferHere<T>(run: TaskRun<T>, signal: AbortSignal | undefined): Promise<T | Deferred> {
     const { isStored } = this.local.keep(run as TaskRun<unknown>);
     const isLocal = !(await isStored);
     if (run.isSettled) return run.outcome;
+    signal?.throwIfAborted();
     return new Deferred({ ...run.facts(this.owner), refId: run.refId, isLocal });
   }
 
@@ -360,7 +404,7 @@ export class Tasks {
 
   #told(known: KnownTask | undefined): ToldTask | undefined {
     if (known === undefined) return undefined;
-    if (known.state.status === "complete") this.#complete.set(known.refId, true);
+    if (known.state.status === "complete") this.noteComplete(known.refId);
     return known.state.status === "complete" ? undefined : { ...known, isLocal: false };
   }
 
@@ -378,10 +422,10 @@ export class Tasks {
       if (known === undefined || !(await mayCancel(known))) return undefined;
       if (isOver(known.state) || known.state.isCancelling) return { ...known, isLocal: false };
       const isWaiting = known.state.owner === null;
-      if (isWaiting) await this.#runner.withdraw(refId);
       const status = isWaiting ? "cancelled" : known.state.status;
       const changed = await this.records.change(known, withState(known, { status, isCancelling: true }));
       if (changed === undefined) continue;
+      if (isWaiting) await this.#runner.withdraw(refId).catch(nothing); // who gets it finds it cancelled
       this.announce(refId, TASK_CANCELLED);
       this.announce(refId);
       return { ...changed, isLocal: false };
@@ -392,7 +436,7 @@ export class Tasks {
   /** Does what is to be done about a task whose record has just been read. */
   async #heed(known: KnownTask): Promise<KnownTask> {
     const verdict = this.#abandoned.judge(known);
-    if (verdict === "leave" || (verdict === "take_over" && this.#isClosing)) return known;
+    if (verdict === "leave" || (verdict === "take_over" && !this.hasRoom)) return known;
     if (verdict === "take_over") return (await this.takeOver(known)) ?? known;
     return (await this.giveUp(known, verdict)) ?? known;
   }
@@ -422,9 +466,14 @@ export class Tasks {
     const { owner } = this;
     const taken = withState(known, { owner, runs: runs + 1, status: "pending", note: undefined });
     const changed = await this.records.change(known, taken, this.options.lease);
-    if (changed !== undefined)
-      this.local.keep(fn.resume(order, { ...known, revision: changed.revision }), changed);
-    return changed;
+    if (changed === undefined) return undefined;
+    try {
+      this.local.keep(fn.resume(order, known), changed);
+      return changed;
+    } catch (error) {
+      const failed = { status: "failed", error: failureOf(error), canRetry: true } as const; // its caller has no place here
+      return this.records.change(changed, withState(changed, failed));
+    }
   }
 
   async #sweep(): Promise<void> {

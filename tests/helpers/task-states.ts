@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Actor } from "../../src/access/actor.js";
 import type { TaskOrder, TaskState } from "../../src/tasks/task.js";
-import { anyActor } from "./arbitraries.js";
+import { anyActor, anyPolicy } from "./arbitraries.js";
 
 /** When the tasks of {@link taskState} were started: 2023-11-14T22:13:20.000Z. */
 export const STARTED = 1_700_000_000_000;
@@ -42,6 +42,8 @@ const order: fc.Arbitrary<TaskOrder> = fc.record({
   caller: fc.oneof(actor, fc.constant({ type: "system" } as const)),
   asker: actor,
   args: text,
+  missing: fc.array(text),
+  used: fc.array(anyPolicy, { maxLength: 3 }),
   isPending: fc.boolean(),
   isElsewhere: fc.boolean(),
 });

@@ -16,6 +16,8 @@ const order: TaskOrder = {
   caller: alice,
   asker: alice,
   args: "",
+  missing: [],
+  used: [],
   isPending: false,
   isElsewhere: false,
 };

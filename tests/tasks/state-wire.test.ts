@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { policies } from "../../src/index.js";
 import { readTaskState, writeTaskState } from "../../src/tasks/state-wire.js";
 import type { TaskState } from "../../src/tasks/task.js";
 import { errorOf } from "../helpers/errors.js";
@@ -17,6 +18,8 @@ const FULL: TaskState = taskState({
     caller: { type: "agent", id: "alice", sessionId: "s1", claims: { org_id: "acme" } },
     asker: { type: "user" },
     args: "{}",
+    missing: ["jobs:00000000"],
+    used: [policies.executeOnly],
     isPending: true,
     isElsewhere: false,
   },
