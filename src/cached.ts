@@ -102,7 +102,8 @@ export class CachedFunction {
    * @throws whatever the function or `validate` throws, unless values were used that the caller may not see; and
    * {@link RefCacheError}s of the cache's own.
    */
-  async call(call: Call): Promise<Answer> {
+  async call(asked: Call): Promise<Answer> {
+    const call = this.#long?.identified(asked) ?? asked;
     try {
       return await this.#answer(call);
     } catch (error) {

@@ -10,6 +10,7 @@ import type { CallNames } from "./call-names.js";
 import type { HeldLease } from "./coordination/held-lease.js";
 import type { EntryStore } from "./entry-store.js";
 import { ReferenceUnavailableError, TaskCancelledError, TaskFailedError } from "./errors.js";
+import { canonicalText } from "./memo.js";
 import type { ResolvedOptions } from "./options.js";
 import { mintTaskReference } from "./reference.js";
 import { causeOf, type Produced, type Ready, RunFailure, type Running } from "./running.js";
@@ -72,6 +73,15 @@ export class LongCalls {
     this.#options = options;
     this.timeout = timeout;
     this.#traits = traitsOf(options, cache.tasks.maxAge);
+  }
+
+  /**
+   * The call as it is to be told from others. What comes behind the first argument is a context, unless it is plain data:
+   * that tells calls apart.
+   */
+  identified(call: Call): Call {
+    const isContext = call.keyed === undefined && call.params.length > 1;
+    return isContext && canonicalText(call.params[1]) === undefined ? { ...call, keyed: 1 } : call;
   }
 
   /** Lets this process run calls that were made elsewhere, or by a server that has died. */
@@ -231,6 +241,7 @@ export class LongCalls {
     );
     const until = performance.now() + this.timeout;
     await this.#store.tasks.wait(run, { until, signal: undefined, onProgress: undefined });
+    await run.outcome; // until then nobody makes another
   }
 }
 

@@ -285,9 +285,9 @@ export class Tasks {
     return performTask(this, refId, delivery);
   }
 
-  /** Remembers that a reference leads to a result, so that nobody need look for a record. */
+  /** Remembers that a reference leads to a result, so that nobody need look for a record; not before its end is noted. */
   noteComplete(refId: RefId): void {
-    this.#complete.set(refId, true);
+    if (this.local.get(refId) === undefined) this.#complete.set(refId, true);
   }
 
   /** Tells those who wait for a task that there is news. */

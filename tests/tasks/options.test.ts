@@ -116,14 +116,18 @@ test("a poll waits as long as the cache lets it, at most", async () => {
   work.open();
 });
 
-test("the context comes behind the first argument only, and does not tell calls apart", async () => {
+test("a context comes behind the first argument only, and does not tell calls apart, as plain data does", async () => {
   const seen: unknown[] = [];
   const tool = cache.cached("n", { asyncTimeout: "1m" })(async (args: { n: number }, context: object) => {
     seen.push([args, Object.keys(context).sort()]);
     return args.n;
   });
-  await as(alice, async () => tool({ n: 1 }, { session: { id: 1 } }));
-  await as(alice, async () => tool({ n: 1 }, { session: { id: 2 } }));
+  const context = (id: number) => ({ session: { id }, log: () => {} });
+  await as(alice, async () => tool({ n: 1 }, context(1)));
+  await as(alice, async () => tool({ n: 1 }, context(2)));
   expect(seen).toEqual([[{ n: 1 }, expect.arrayContaining(["session"])]]);
+  await as(alice, async () => tool({ n: 1 }, { unit: "kg" }));
+  await as(alice, async () => tool({ n: 1 }, { unit: "t" }));
+  expect(seen).toHaveLength(3);
   expect(cachedTarget(tool)?.cached.asyncTimeout).toBe(60_000);
 });
