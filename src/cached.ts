@@ -9,7 +9,7 @@ import { type CachedOptions, type Call, type Prepared, type ServedFunction, tool
 import { CallArguments } from "./call-arguments.js";
 import { CallNames } from "./call-names.js";
 import type { HeldLease } from "./coordination/held-lease.js";
-import type { Found, SharedJob } from "./coordination/leased-runs.js";
+import type { SharedJob } from "./coordination/leased-runs.js";
 import { type Coordination, resolveCoordination } from "./coordination/options.js";
 import { Disclosure } from "./disclosure.js";
 import { parseDuration } from "./duration.js";
@@ -23,7 +23,15 @@ import type { ResolvedOptions } from "./options.js";
 import { TextChangedError } from "./outline/stored-text.js";
 import type { Placement } from "./placement.js";
 import type { RefId } from "./reference.js";
-import { causeOf, NotReady, type Produced, type Ready, RunFailure, type Running } from "./running.js";
+import {
+  causeOf,
+  NotReady,
+  type Produced,
+  type Ready,
+  type Recall,
+  RunFailure,
+  type Running,
+} from "./running.js";
 import { SingleFlight } from "./single-flight.js";
 import type { Draft } from "./streams/draft.js";
 import { traitsOf } from "./tasks/function-options.js";
@@ -125,7 +133,8 @@ export class CachedFunction {
       flightOf: (running, memo) => this.#flightOf(running, memo),
       generationOf: (running) => this.#generationOf(running),
       resultPolicy: (usage, policy) => this.#execution.resultPolicy(usage, policy),
-      produce: (running, params, memo) => this.#produce(running, params, memo),
+      recall: (memo) => this.#recall(memo),
+      produce: (running, params, memo, known) => this.#produce(running, params, memo, known),
       run: (running, params, memo, lease) => this.#run(running, params, memo, lease),
       mayKnow: (running, found, by) => this.#mayKnow(running, found, by),
       refresh: (running, params, memo, stale) => this.#refresh(running, params, memo, stale),
@@ -235,9 +244,16 @@ export class CachedFunction {
     return this.#names.nameOf(call, prepared, principal, { ...place, policy });
   }
 
-  async #produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced> {
+  /** @param known what was recalled a moment ago: who leases can tell whether that still holds. */
+  async #produce(
+    running: Running,
+    params: readonly unknown[],
+    memo: string | undefined,
+    known?: Recall,
+  ): Promise<Produced> {
     if (memo === undefined) return this.#runOnce(running, params);
-    const recalled = await this.#recall(memo);
+    const isLeased = this.#store.leasedRuns !== undefined && this.#coordination !== undefined;
+    const recalled = known !== undefined && isLeased ? known : await this.#recall(memo);
     if (recalled.found !== undefined) return recalled.found;
     const { leasedRuns } = this.#store;
     const isKnown = recalled.hasFailed !== true; // a store that has just failed is not asked for a lease
@@ -272,7 +288,7 @@ export class CachedFunction {
     };
   }
 
-  async #recall(memo: string): Promise<Found<Produced> & { hasFailed?: boolean }> {
+  async #recall(memo: string): Promise<Recall> {
     const recalled = await this.#keep(() => this.#store.recall(memo));
     if (recalled?.found === undefined) return recalled ?? { hasFailed: true };
     if (!this.#lifetime.isStale(recalled.found.entry)) return recalled;

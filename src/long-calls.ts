@@ -13,7 +13,8 @@ import { ReferenceUnavailableError, TaskCancelledError, TaskFailedError } from "
 import { canonicalText } from "./memo.js";
 import type { ResolvedOptions } from "./options.js";
 import { mintTaskReference } from "./reference.js";
-import { causeOf, type Produced, type Ready, RunFailure, type Running } from "./running.js";
+import { causeOf, type Produced, type Ready, type Recall, RunFailure, type Running } from "./running.js";
+import { SingleFlight } from "./single-flight.js";
 import { argsFromWire, argsToWire } from "./tasks/args-wire.js";
 import { failureOf } from "./tasks/failure.js";
 import { traitsOf } from "./tasks/function-options.js";
@@ -31,8 +32,17 @@ export interface Calls {
   flightOf(running: Running, memo: string): string;
   generationOf(running: Running): number;
   resultPolicy(usage: Usage, policy: Policy): Policy;
-  /** Finds the result, or makes it by {@link LongCalls.runOnce}. */
-  produce(running: Running, params: readonly unknown[], memo: string | undefined): Promise<Produced>;
+  recall(memo: string): Promise<Recall>;
+  /**
+   * Finds the result, or makes it by {@link LongCalls.runOnce}.
+   * @param known what was recalled a moment ago.
+   */
+  produce(
+    running: Running,
+    params: readonly unknown[],
+    memo: string | undefined,
+    known?: Recall,
+  ): Promise<Produced>;
   run(running: Running, params: readonly unknown[], memo?: string, lease?: HeldLease): Promise<Produced>;
   mayKnow(running: Running, found: Guarded, by: Usage | undefined): boolean | Promise<boolean>;
   refresh(running: Running, params: readonly unknown[], memo: string, stale: Produced): void;
@@ -62,6 +72,7 @@ export class LongCalls {
   readonly #function: (...params: never[]) => unknown;
   readonly #calls: Calls;
   readonly #traits: TaskTraits;
+  readonly #recalls = new SingleFlight<Recall>();
   readonly #runs = new TaskFlights<Produced>();
 
   constructor({ store, cache, options, timeout, names, fn, calls }: LongCallsOptions) {
@@ -95,22 +106,33 @@ export class LongCalls {
   /** The result, where there is one in time; else what becomes of the call without its caller. */
   async resultInTime(ready: Ready, until: number): Promise<Produced | Deferred> {
     const { running, prepared, memo } = ready;
-    const begin = () => this.#beginRun(ready);
-    const run = memo === undefined ? begin() : this.#runs.join(this.#calls.flightOf(running, memo), begin);
-    const outcome = await this.#waitFor(run, running, until);
-    const found = outcome instanceof Deferred ? outcome.task.guarded : outcome.entry;
-    const by = outcome instanceof Deferred ? (run.isHere ? run.call.usage : undefined) : outcome.by;
-    const may = this.#calls.mayKnow(running, found, by);
+    const outcome = await this.#outcomeOf(ready, until);
+    const isEarly = outcome instanceof Deferred;
+    const found = isEarly ? outcome.task.guarded : outcome.entry;
+    const may = this.#calls.mayKnow(running, found, outcome.by);
     if (may !== true && !(await may))
       return this.#waitFor(this.#beginRun({ ...ready, memo: undefined }), running, until);
-    if (!(outcome instanceof Deferred) && outcome.isStale && memo !== undefined)
+    if (!isEarly && outcome.isStale && memo !== undefined)
       this.#calls.refresh(running, prepared.params, memo, outcome);
     return outcome;
   }
 
-  #beginRun({ running, prepared, memo }: Ready): TaskRun<Produced> {
+  /** What is stored needs no run; who calls while one is under way joins it. */
+  async #outcomeOf(ready: Ready, until: number): Promise<Produced | Deferred> {
+    const { running, memo } = ready;
+    if (memo === undefined) return this.#waitFor(this.#beginRun(ready), running, until);
+    const flight = this.#calls.flightOf(running, memo);
+    const known = this.#runs.has(flight)
+      ? undefined
+      : await this.#recalls.run(flight, undefined, () => this.#calls.recall(memo));
+    if (known?.found !== undefined) return known.found;
+    const run = this.#runs.join(flight, () => this.#beginRun(ready, known));
+    return this.#waitFor(run, running, until);
+  }
+
+  #beginRun({ running, prepared, memo }: Ready, known?: Recall): TaskRun<Produced> {
     return new TaskRun(this.#taskCall(running, memo, prepared.missing), (run) =>
-      this.#calls.produce({ ...running, run }, prepared.params, memo),
+      this.#calls.produce({ ...running, run }, prepared.params, memo, known),
     );
   }
 

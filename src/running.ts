@@ -2,6 +2,7 @@ import type { Questions } from "./access/control.js";
 import type { Usage } from "./access/usage.js";
 import type { Result } from "./answer.js";
 import type { Call, Prepared } from "./call.js";
+import type { Found } from "./coordination/leased-runs.js";
 import type { Disclosure } from "./disclosure.js";
 import type { Place } from "./placement.js";
 import type { TaskRun } from "./tasks/task-run.js";
@@ -31,6 +32,12 @@ export interface Ready {
 /** A result, and the run that made it; `undefined` where it was found. */
 export interface Produced extends Result {
   readonly by?: Usage;
+}
+
+/** What a call's name leads to. */
+export interface Recall extends Found<Produced> {
+  /** Whether the store could not be asked. */
+  readonly hasFailed?: boolean;
 }
 
 /** What a run threw, with what it had used by then: others than its own caller may have joined it. */

@@ -4,6 +4,11 @@ import type { TaskRun } from "./task-run.js";
 export class TaskFlights<T> {
   readonly #runs = new Map<string, TaskRun<T>>();
 
+  /** Tells whether there is a run of a name to join. */
+  has(name: string): boolean {
+    return this.#runs.get(name)?.abort.reason === undefined && this.#runs.has(name);
+  }
+
   /** Joins the run of a name, or begins one; nobody joins a run that is to end. */
   join(name: string, begin: () => TaskRun<T>): TaskRun<T> {
     const joined = this.#runs.get(name);

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { nanoid } from "nanoid";
+import type { Usage } from "../access/usage.js";
 import type { Protection } from "../at-rest/protection.js";
 import { type CacheBackend, type ChannelStore, hasChannel, hasTasks } from "../backends/backend.js";
 import { MemoryTasks } from "../backends/memory/tasks.js";
@@ -45,7 +46,11 @@ export interface TaskWork<T> {
 
 /** What a call comes to whose caller does not wait for its end. */
 export class Deferred {
-  constructor(readonly task: ToldTask) {}
+  /** @param by what the run has used that is this process's. */
+  constructor(
+    readonly task: ToldTask,
+    readonly by?: Usage,
+  ) {}
 }
 
 /** How long a caller waits for its call. */
@@ -392,7 +397,7 @@ export class Tasks {
     const isLocal = !(await isStored);
     if (run.isSettled) return run.outcome;
     signal?.throwIfAborted();
-    return new Deferred({ ...run.facts(this.owner), refId: run.refId, isLocal });
+    return new Deferred({ ...run.facts(this.owner), refId: run.refId, isLocal }, run.call.usage);
   }
 
   /** The unfinished task that another process runs an equal call as. */
