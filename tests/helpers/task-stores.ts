@@ -1,11 +1,11 @@
 import { type CacheBackend, MemoryBackend, StoreUnavailableError } from "../../src/index.js";
 
-/** A store as one server sees it: with methods of the server's own, and there for others when the server closes it. */
+/** A store as one of several servers sees it: with methods of its own, and still there for others when it closes it. */
 export function viewOf(store: MemoryBackend, own: Partial<MemoryBackend> = {}): CacheBackend {
-  const methods = { close: async () => {}, ...own };
+  const members = { close: async () => {}, sharesLeases: true, ...own };
   return new Proxy<MemoryBackend>(store, {
     get(target, name) {
-      const value: unknown = Reflect.get(name in methods ? methods : target, name, target);
+      const value: unknown = Reflect.get(name in members ? members : target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
