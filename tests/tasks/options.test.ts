@@ -53,6 +53,7 @@ describe("options of a function", () => {
     ["asyncTimeout", { asyncTimeout: MONTH }],
     ["maxAge", { asyncTimeout: 1, maxAge: MONTH }],
     ["maxAge", { maxAge: "1h" }],
+    ["maxAge", { asyncTimeout: "5s", maxAge: 4999 }],
     ["idempotent", { idempotent: true }],
     ["idempotent", { asyncTimeout: 1, idempotent: "yes" }],
     ["asyncResponseFormat", { asyncResponseFormat: "full" }],
@@ -116,14 +117,32 @@ test("a poll waits as long as the cache lets it, at most", async () => {
   work.open();
 });
 
-test("the context comes behind the first argument only, and does not tell calls apart", async () => {
+test("the context of a layer above comes behind the first argument, and does not tell calls apart", async () => {
   const seen: unknown[] = [];
   const tool = cache.cached("n", { asyncTimeout: "1m" })(async (args: { n: number }, context: object) => {
     seen.push([args, Object.keys(context).sort()]);
     return args.n;
   });
-  await as(alice, async () => tool({ n: 1 }, { session: { id: 1 } }));
-  await as(alice, async () => tool({ n: 1 }, { session: { id: 2 } }));
+  const cached = cachedTarget(tool)?.cached;
+  for (const id of [1, 2]) {
+    const params = [{ n: 1 }, { session: { id } }];
+    await as(alice, async () => cached?.call({ self: undefined, params, keyed: 1 }));
+  }
   expect(seen).toEqual([[{ n: 1 }, expect.arrayContaining(["session"])]]);
-  expect(cachedTarget(tool)?.cached.asyncTimeout).toBe(60_000);
+  expect(cached?.asyncTimeout).toBe(60_000);
+});
+
+test("a plain caller's second argument tells calls apart, and is refused where it could be no context", async () => {
+  const tool = cache.cached("second", { asyncTimeout: "1m" })(
+    async (_: object, { unit }: { unit?: string; signal: AbortSignal }) => unit ?? "none",
+  ) as (args: object, second?: unknown) => Promise<unknown>;
+  const call = (second?: unknown) => as(alice, () => tool({}, second));
+  expect(await call({ unit: "kg" })).toMatchObject({ value: "kg" });
+  expect(await call({ unit: "lb" })).toMatchObject({ value: "lb" });
+  expect(await call()).toMatchObject({ value: "none" });
+  for (const second of ["kg", 1, true, null])
+    await expect(call(second)).rejects.toMatchObject({
+      code: "invalid_option",
+      message: expect.stringMatching(/^asyncTimeout: /),
+    });
 });

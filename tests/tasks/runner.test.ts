@@ -27,10 +27,11 @@ interface Job {
   readonly data?: string;
 }
 
+type Options = Omit<CachedOptions, "asyncTimeout"> & { readonly asyncTimeout?: number };
 type Run = (args: Job, context: TaskContext) => Promise<unknown>;
 
 /** A server that hands its calls to a runner, and a worker that performs them, with one tool. */
-function start(run: Run, options: CachedOptions = {}, runner = new CollectingRunner()) {
+function start(run: Run, options: Options = {}, runner = new CollectingRunner()) {
   const store = new MemoryBackend();
   const make = (tasks: object) => {
     const backend = viewOf(store);
@@ -134,11 +135,7 @@ test("a runner that takes its time to decide gives one task, which is run once",
 
 describe("two functions of one name and one source", () => {
   /** Defines a function on both sides that closes over a table; gives the server's. */
-  const define = (
-    { cache, worker }: ReturnType<typeof start>,
-    table: string,
-    options: CachedOptions = {},
-  ) => {
+  const define = ({ cache, worker }: ReturnType<typeof start>, table: string, options: Options = {}) => {
     const [own] = [cache, worker].map((side) =>
       side.cached("jobs", { asyncTimeout: 300, ...options })(async function query() {
         return table;

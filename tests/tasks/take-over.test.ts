@@ -24,13 +24,14 @@ interface Job {
   readonly data?: string;
 }
 
+type Options = Omit<CachedOptions, "asyncTimeout"> & { readonly asyncTimeout?: number };
 type Run = (args: Job, context: TaskContext) => Promise<unknown>;
 
 /** A server, the functions of which others may run again. */
 function serve(backend: CacheBackend, tasks: TaskOptions = {}) {
   const logger = recordingLogger();
   const cache = new RefCache({ name: "jobs", backend, tasks: { lease: LEASE, ...tasks }, logger });
-  const define = (run: Run, options: CachedOptions = {}) =>
+  const define = (run: Run, options: Options = {}) =>
     cache.cached("jobs", { name: "tool", asyncTimeout: 10, idempotent: true, ...options })(run);
   return { cache, define };
 }
@@ -52,7 +53,7 @@ async function end({ cache }: ReturnType<typeof serve>): Promise<void> {
 }
 
 /** A server that has begun a task, and one that finds out when the first is lost. */
-async function lostTask(run: Run, options: CachedOptions = {}, data?: (cache: RefCache) => Promise<string>) {
+async function lostTask(run: Run, options: Options = {}, data?: (cache: RefCache) => Promise<string>) {
   const losable = new LosableStore();
   const [lost, other] = [serve(losable.view), serve(viewOf(losable.store))];
   const tool = lost.define(never, options);
