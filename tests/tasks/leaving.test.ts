@@ -7,12 +7,11 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** A tool that works until the test lets it end, whatever its signal says, and callers who may leave. */
-function start({
-  heeds = true,
-  tasks = {},
-  ...options
-}: CachedOptions & { heeds?: boolean; tasks?: TaskOptions } = {}) {
-  const cache = new RefCache({ name: "test", tasks });
+function start(
+  { heeds = true, tasks = {}, ...options }: CachedOptions & { heeds?: boolean; tasks?: TaskOptions } = {},
+  backend = new MemoryBackend(),
+) {
+  const cache = new RefCache({ name: "test", backend, tasks });
   const work = gate<unknown>();
   const signals: AbortSignal[] = [];
   const tool = cache.cached("jobs", { asyncTimeout: 5000, ...options })(
@@ -85,6 +84,27 @@ describe("callers who leave before the early answer", () => {
     await pass(0);
     expect(signals[0]?.aborted).toBe(true);
     for (const { promise } of calls) await expect(promise).rejects.toThrow();
+  });
+
+  test("end the run also while its record is being stored, as nobody has its reference", async () => {
+    const [asked, mayStore] = [gate(), gate()];
+    class SlowToAdd extends MemoryBackend {
+      override async addTask(...args: Parameters<MemoryBackend["addTask"]>) {
+        asked.open();
+        await mayStore.promise;
+        return super.addTask(...args);
+      }
+    }
+    const { call, signals } = start({}, new SlowToAdd());
+    const client = new AbortController();
+    const left = watched(call(1, client.signal));
+    await pass(5000);
+    await asked.promise;
+    client.abort(new Error("gone"));
+    mayStore.open();
+    await expect(left.promise).rejects.toThrow("gone");
+    await pass(0);
+    expect(signals[0]?.reason).toMatchObject({ code: "task_cancelled" });
   });
 
   test("free the place of a call that waits for its turn", async () => {

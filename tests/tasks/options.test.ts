@@ -53,6 +53,7 @@ describe("options of a function", () => {
     ["asyncTimeout", { asyncTimeout: MONTH }],
     ["maxAge", { asyncTimeout: 1, maxAge: MONTH }],
     ["maxAge", { maxAge: "1h" }],
+    ["maxAge", { asyncTimeout: "5s", maxAge: 4999 }],
     ["idempotent", { idempotent: true }],
     ["idempotent", { asyncTimeout: 1, idempotent: "yes" }],
     ["asyncResponseFormat", { asyncResponseFormat: "full" }],
@@ -130,4 +131,19 @@ test("a context comes behind the first argument only, and does not tell calls ap
   await as(alice, async () => tool({ n: 1 }, { unit: "t" }));
   expect(seen).toHaveLength(3);
   expect(cachedTarget(tool)?.cached.asyncTimeout).toBe(60_000);
+});
+
+test("a plain caller's second argument tells calls apart, and is refused where it could be no context", async () => {
+  const tool = cache.cached("second", { asyncTimeout: "1m" })(
+    async (_: object, { unit }: { unit?: string; signal: AbortSignal }) => unit ?? "none",
+  ) as (args: object, second?: unknown) => Promise<unknown>;
+  const call = (second?: unknown) => as(alice, () => tool({}, second));
+  expect(await call({ unit: "kg" })).toMatchObject({ value: "kg" });
+  expect(await call({ unit: "lb" })).toMatchObject({ value: "lb" });
+  expect(await call()).toMatchObject({ value: "none" });
+  for (const second of ["kg", 1, true, null])
+    await expect(call(second)).rejects.toMatchObject({
+      code: "invalid_option",
+      message: expect.stringMatching(/^asyncTimeout: /),
+    });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { TaskCancelledError } from "../../src/errors.js";
 import { LazyAbort } from "../../src/tasks/abort.js";
 import { TaskQueue } from "../../src/tasks/queue.js";
+import { usedHeap } from "../helpers/heap.js";
 import { type Gate, gate } from "../helpers/tasks.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -59,6 +60,24 @@ describe("TaskQueue", () => {
     work.open();
     await run;
     expect(await next).toBe("next");
+  });
+
+  test("keeps next to nothing of those who have gone while it was full", async () => {
+    const [queue, work] = [new TaskQueue(1, 1), gate()];
+    const running = queue.run(() => work.promise, new LazyAbort());
+    const gone: WeakRef<LazyAbort>[] = [];
+    for (let n = 0; n < 100; n++) {
+      const abort = new LazyAbort();
+      gone.push(new WeakRef(abort));
+      const waiting = queue.run(async () => n, abort);
+      abort.abort(new TaskCancelledError());
+      await expect(waiting).rejects.toBeInstanceOf(TaskCancelledError);
+    }
+    expect(queue.size).toEqual({ running: 1, waiting: 0 });
+    await usedHeap(); // collects
+    expect(gone.filter((abort) => abort.deref() !== undefined).length).toBeLessThan(10);
+    work.open();
+    await running;
   });
 
   test("whatever comes, goes and is aborted: never more than may run, all that stay run, in order", async () => {
