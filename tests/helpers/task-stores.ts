@@ -2,10 +2,11 @@ import { type CacheBackend, MemoryBackend, StoreUnavailableError } from "../../s
 
 /** A store as one of several servers sees it: with methods of its own, and still there for others when it closes it. */
 export function viewOf(store: MemoryBackend, own: Partial<MemoryBackend> = {}): CacheBackend {
-  const members = { close: async () => {}, sharesLeases: true, ...own };
+  const members = { close: async () => {}, sharesLeases: true };
   return new Proxy<MemoryBackend>(store, {
     get(target, name) {
-      const value: unknown = Reflect.get(name in members ? members : target, name, target);
+      const source = [own, members].find((source) => name in source) ?? target;
+      const value: unknown = Reflect.get(source, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });

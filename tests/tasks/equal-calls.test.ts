@@ -128,7 +128,7 @@ test("once a failure was told, the next equal call runs again, though the record
       return super.changeTask(refId, record, revision, lease);
     }
   }
-  const cache = serve(new SlowToNote());
+  const cache = serve(viewOf(new SlowToNote()));
   const work = gate();
   let runs = 0;
   const tool = cache.cached("jobs", { name: "tool", asyncTimeout: 100 })(async (_: object) => {
