@@ -236,11 +236,12 @@ export class LongCalls {
     if (run === undefined) return this.#calls.run(running, params, memo, lease);
     run.letOthersRun = () => void lease?.end().catch(() => {});
     if (lease !== undefined) run.abort.onAbort(run.letOthersRun);
-    const isShared = memo !== undefined && (lease !== undefined || runner !== undefined);
-    const other = isShared ? await this.#calls.keep(() => this.#store.tasks.unfinished(memo)) : undefined;
-    if (other !== undefined)
-      return this.#resultOfTask(await this.#store.tasks.followQueued(run, other), ELSEWHERE);
-    return this.#store.tasks.begin(run, {
+    const { tasks } = this.#store;
+    const mayBeTask = lease !== undefined || runner !== undefined || !tasks.local.isEmpty;
+    const other =
+      memo !== undefined && mayBeTask ? await this.#calls.keep(() => tasks.unfinished(memo)) : undefined;
+    if (other !== undefined) return this.#resultOfTask(await tasks.followQueued(run, other), ELSEWHERE);
+    return tasks.begin(run, {
       runHere: () => this.#calls.run(running, params, memo, lease),
       resultOf: (known) => this.#resultOfTask(known, running.usage),
     });

@@ -50,6 +50,10 @@ export class LocalTasks {
     return this.#tasks.values();
   }
 
+  get isEmpty(): boolean {
+    return this.#tasks.size === 0;
+  }
+
   get(refId: RefId): LocalTask | undefined {
     return this.#tasks.get(refId);
   }

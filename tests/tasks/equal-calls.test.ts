@@ -31,8 +31,11 @@ async function outcomeIn(
 }
 
 describe("a result that is made anew for longer than its stale time", () => {
-  test("is a task that later calls join", async () => {
-    const cache = serve(viewOf(new MemoryBackend()));
+  test.each([
+    ["several servers share", () => viewOf(new MemoryBackend())],
+    ["one has for itself", () => new MemoryBackend()],
+  ])("is a task that later calls join, on a store that %s", async (_, makeStore) => {
+    const cache = serve(makeStore());
     const work = gate();
     let runs = 0;
     const tool = cache.cached("jobs", { name: "tool", asyncTimeout: 100, ttl: 1000, staleTtl: 1000 })(
