@@ -38,8 +38,8 @@ import { traitsOf } from "./tasks/function-options.js";
 import type { TaskOrder } from "./tasks/task.js";
 import type { TaskAnswer } from "./tasks/task-answer.js";
 import type { TaskRun } from "./tasks/task-run.js";
-import { Deferred } from "./tasks/tasks.js";
 import { tellTask } from "./tasks/tell.js";
+import { Deferred } from "./tasks/told-task.js";
 
 /**
  * A function whose results are kept and answered by reference: resolves the references in its arguments, runs
@@ -332,7 +332,7 @@ export class CachedFunction {
     const generation = this.#generationOf(running);
     const { entry, preview } = await this.#execution.run(running, params);
     const isCurrent = () => generation === this.#generationOf(running);
-    const isTask = run !== undefined && this.#store.tasks.isKept(run);
+    const isTask = run !== undefined && this.#store.tasks.local.isKept(run);
     const save = (held: HeldLease | undefined) =>
       this.#save(entry, memo, isCurrent, held, isTask ? run.refId : undefined);
     if (run !== undefined && !isTask) run.isSaving = true;

@@ -23,7 +23,7 @@ import type { KnownTask } from "./tasks/records.js";
 import type { TaskOrder } from "./tasks/task.js";
 import { TaskFlights } from "./tasks/task-flights.js";
 import { type TaskCall, TaskRun, type TaskTraits } from "./tasks/task-run.js";
-import { Deferred } from "./tasks/tasks.js";
+import { Deferred } from "./tasks/told-task.js";
 
 /** What calls of a function are made of, whether they may become tasks or not. */
 export interface Calls {
@@ -100,7 +100,7 @@ export class LongCalls {
     const identity = this.#names.identityOf(served.tool ?? this.#function.name);
     const resume = (order: TaskOrder, known: KnownTask) => this.#resume(served, order, known);
     const isNamed = this.#options.name !== undefined;
-    this.#store.tasks.register(identity, { resume }, { fn: this.#function, isNamed });
+    this.#store.tasks.caretaker.register(identity, { resume }, { fn: this.#function, isNamed });
   }
 
   /** The result, where there is one in time; else what becomes of the call without its caller. */
@@ -190,7 +190,7 @@ export class LongCalls {
     const toolName = toolOf(call, this.#function);
     const tool = this.#names.identityOf(toolName);
     const hasOwnContext = call.withTask === undefined && call.params[1] !== undefined;
-    if (hasOwnContext || !this.#store.tasks.functions.has(tool)) return undefined;
+    if (hasOwnContext || !this.#store.tasks.caretaker.functions.has(tool)) return undefined;
     const args = argsToWire(call.params[0], this.#cache.limits.maxDepth);
     if (args === undefined) return undefined;
     const who = { caller: usage.caller, asker: questions.actor };

@@ -11,8 +11,9 @@ import { timer } from "./options.js";
 import type { TaskFacts } from "./records.js";
 import { isOver, type TaskFormat, type TaskProgress } from "./task.js";
 import type { TaskAnswer } from "./task-answer.js";
-import type { Tasks, ToldTask } from "./tasks.js";
+import type { Tasks } from "./tasks.js";
 import { tellTask } from "./tell.js";
+import type { ToldTask } from "./told-task.js";
 
 /** How to ask about a task. */
 export interface PollOptions {

@@ -58,6 +58,11 @@ export class LocalTasks {
     return this.#tasks.get(refId);
   }
 
+  /** Whether somebody was given the reference of a run, which then goes on whoever waits for it. */
+  isKept<T>({ knownRefId }: TaskRun<T>): boolean {
+    return knownRefId !== undefined && this.#tasks.get(knownRefId) !== undefined;
+  }
+
   /** Makes a task of a run that goes on without its callers, or takes over what is known of one. */
   keep(run: TaskRun<unknown>, known?: KnownTask): LocalTask {
     const { refId } = run;

@@ -25,7 +25,7 @@ export async function performTask(
   if (known !== undefined) {
     const instead = await withoutRunning(tasks, known, isLastDelivery);
     if (instead !== undefined) return instead;
-    if (!tasks.hasRoom || (await tasks.takeOver(known)) === undefined)
+    if (!tasks.hasRoom || (await tasks.caretaker.takeOver(known)) === undefined)
       return { outcome: "retry", delay: LOOK_AGAIN_MS };
   }
   return endOf(tasks, refId, signal);
@@ -43,11 +43,11 @@ async function withoutRunning(
   const hasDied = state.owner !== null && (!state.isIdempotent || state.runs >= MOST_RUNS);
   const isTooOld = Date.now() >= state.deadline;
   if (state.isCancelling || hasDied || isTooOld) {
-    await tasks.giveUp(known, isTooOld ? "too_old" : "interrupted");
+    await tasks.caretaker.giveUp(known, isTooOld ? "too_old" : "interrupted");
     return OVER;
   }
-  if (tasks.functions.has(state.order.tool)) return undefined;
-  if (isLastDelivery) await tasks.giveUp(known, "unknown");
+  if (tasks.caretaker.functions.has(state.order.tool)) return undefined;
+  if (isLastDelivery) await tasks.caretaker.giveUp(known, "unknown");
   throw new TaskUnknownError(toolName ?? "without a name");
 }
 

@@ -109,3 +109,8 @@ function readState(refId: RefId, { json }: Entry): TaskState {
     throw new EntryUnreadableError(refId, "its task record is malformed");
   }
 }
+
+/** What is known of a task, in another state. */
+export function withState({ guarded, toolName, state }: TaskFacts, changes: Partial<TaskState>): TaskFacts {
+  return { guarded, toolName, state: { ...state, ...changes, updatedAt: Date.now() } };
+}

@@ -2,7 +2,7 @@ import type { ChannelStore } from "../backends/backend.js";
 import { Wakeups } from "../coordination/wakeups.js";
 import { StoreError, TaskRefusedError } from "../errors.js";
 import type { RefId } from "../reference.js";
-import type { KnownTask, TaskRecords } from "./records.js";
+import type { KnownTask } from "./records.js";
 import { isOver, TASK_CHANGED } from "./task.js";
 import type { ProgressListener } from "./task-run.js";
 
@@ -14,6 +14,9 @@ export interface RemoteWait {
   readonly onProgress?: ProgressListener | undefined;
 }
 
+/** Gives what the record of a task says now; one round trip. */
+type ReadTask = (refId: RefId) => Promise<KnownTask | undefined>;
+
 /** The longest pause before a waiter looks by itself, as events may be lost; the first is short. */
 const LONGEST_PAUSE_MS = 1000;
 const FIRST_PAUSE_MS = 50;
@@ -22,26 +25,14 @@ const LONGEST_OUTAGE_MS = 60_000;
 
 /** Waits for tasks that other processes run: woken by their news, and looking from time to time. */
 export class RemoteTasks {
-  readonly #records: TaskRecords;
+  readonly #read: ReadTask;
   readonly #wakeups: Wakeups;
   readonly #end = new AbortController();
-  readonly #heed: (known: KnownTask) => Promise<KnownTask>;
 
-  /** @param heed is given each record that is read, and does what is to be done about abandoned ones. */
-  constructor(
-    records: TaskRecords,
-    channel: ChannelStore | undefined,
-    heed: (known: KnownTask) => Promise<KnownTask>,
-  ) {
-    this.#records = records;
+  /** @param read see {@link Caretaker.read}. */
+  constructor(read: ReadTask, channel: ChannelStore | undefined) {
+    this.#read = read;
     this.#wakeups = new Wakeups(channel, TASK_CHANGED);
-    this.#heed = heed;
-  }
-
-  /** What the record says now; one round trip. */
-  async read(refId: RefId): Promise<KnownTask | undefined> {
-    const known = await this.#records.read(refId);
-    return known && this.#heed(known);
   }
 
   /**
@@ -81,7 +72,7 @@ export class RemoteTasks {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.read(refId);
+        return await this.#read(refId);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() >= patience) throw error;
         await new Promise((resolve) => setTimeout(resolve, LONGEST_PAUSE_MS / 4));

@@ -1,7 +1,7 @@
 import type { Usage } from "../access/usage.js";
 import type { TaskFormat } from "./task.js";
 import { makeTaskAnswer, type TaskAnswer } from "./task-answer.js";
-import type { ToldTask } from "./tasks.js";
+import type { ToldTask } from "./told-task.js";
 
 /** What an answer tells of. */
 export interface Told {

@@ -192,7 +192,7 @@ describeRedisServer("tasks that servers submit and worker processes perform", ()
   });
 
   test("more tasks than may wait are refused", async () => {
-    const runner = new BullMqRunner({ url: redis.url, maxWaiting: 1 });
+    const runner = new BullMqRunner({ url: redis.url, queue: "without-workers", maxWaiting: 1 });
     const asked = sharedTools(redis.url, (text) => here.push(text), { tasks: { runner } });
     servers.push(asked);
     await asked.steps({ id: "first", count: 1 });
