@@ -42,9 +42,12 @@ export class Caretaker {
     );
   }
 
-  /** Makes a function known that may run orders. From now on this server looks after abandoned tasks. */
+  /**
+   * Makes a function known that may run orders. From now on this server looks after abandoned tasks.
+   * @param identity empty where no other process could know the function.
+   */
   register(identity: string, fn: TaskFunction, owner: TaskFunctionOwner): void {
-    this.functions.add(identity, fn, owner);
+    if (identity !== "") this.functions.add(identity, fn, owner);
     this.#sweeper ??= setInterval(() => void this.#sweep(), this.#options.lease / 2).unref();
   }
 

@@ -164,6 +164,16 @@ describe("two functions of one name and one source", () => {
   });
 });
 
+test("a function without a name is refused under a runner, as no other process could know it", async () => {
+  const tasks = { lease, runner: new CollectingRunner() };
+  const cache = new RefCache({ name: "jobs", backend: viewOf(new MemoryBackend()), tasks });
+  const tool = cache.cached("jobs", { asyncTimeout: 300 })(async (_: Job) => "done");
+  await expect(as(alice, () => tool({}))).rejects.toMatchObject({
+    code: "invalid_option",
+    option: "tasks.runner",
+  });
+});
+
 test("a cancellation that the store interrupts takes nothing out of the queue for good", async () => {
   const { store, cache, tool, runner, perform } = start(async () => "done");
   const { ref_id } = await earlyAnswer(() => tool({}));
