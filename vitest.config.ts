@@ -17,8 +17,8 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     setupFiles: ["tests/setup.ts"],
-    // Most tests wait for servers and processes: one worker less than cores, the default, is idle half of the time.
-    maxWorkers: 2,
+    // Most tests wait for servers and processes: as many workers as cores are idle a good part of the time.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
