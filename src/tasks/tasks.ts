@@ -205,17 +205,17 @@ export class Tasks {
    * done so, so that is done again: a task is in a queue once.
    */
   async followQueued<T>(run: TaskRun<T>, { refId, state }: KnownTask): Promise<KnownTask> {
-    if (state.owner !== null || state.order?.isElsewhere !== true) return this.follow(run, refId);
-    let known: KnownTask | undefined;
-    await this.#runner.run<void>({
-      runHere: () => Promise.reject(new TaskInterruptedError()),
+    const follow = () => this.follow(run, refId);
+    const isQueued = state.owner === null && state.order?.isElsewhere === true;
+    if (!isQueued || this.#runner === this.#inProcess) return follow();
+    return this.#runner.run<KnownTask>({
+      runHere: follow,
       runElsewhere: async (submit) => {
         await submit(refId);
-        known = await this.follow(run, refId);
+        return follow();
       },
       onAbort: (listener) => run.abort.onAbort(listener),
     });
-    return known ?? this.follow(run, refId);
   }
 
   /** See {@link RefCache.performTask}. */

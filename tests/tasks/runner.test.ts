@@ -188,6 +188,18 @@ test("a cancellation that the store interrupts takes nothing out of the queue fo
   expect(await poll(cache, ref_id)).toMatchObject({ value: "done" });
 });
 
+test("a process without the runner follows a task that waits for a worker, and runs nothing", async () => {
+  let runs = 0;
+  const run = async () => ++runs;
+  const sides = start(run);
+  const { ref_id } = await earlyAnswer(() => sides.tool({}));
+  const own = sides.worker.cached("jobs", { name: "tool", asyncTimeout: 300 })(run);
+  expect(await earlyAnswer(() => own({}))).toMatchObject({ ref_id, status: "pending" });
+  await sides.perform();
+  expect(await poll(sides.worker, ref_id)).toMatchObject({ value: 1 });
+  expect(runs).toBe(1);
+});
+
 test("a task that its server did not get into the queue is queued by the next who makes an equal call", async () => {
   const hangs: TaskRunner = {
     run: (call) => call.runElsewhere(() => new Promise<void>(() => {})),
