@@ -63,8 +63,7 @@ export interface LongCallsOptions {
 
 /** The calls of one function that go on as tasks when their callers are answered. */
 export class LongCalls {
-  /** Milliseconds after which callers are answered. */
-  readonly timeout: number;
+  readonly #timeout: number;
   readonly #store: EntryStore;
   readonly #cache: ResolvedOptions;
   readonly #names: CallNames;
@@ -82,7 +81,7 @@ export class LongCalls {
     this.#function = fn;
     this.#calls = calls;
     this.#options = options;
-    this.timeout = timeout;
+    this.#timeout = timeout;
     this.#traits = traitsOf(options, cache.tasks.maxAge);
   }
 
@@ -262,7 +261,7 @@ export class LongCalls {
     const run = new TaskRun<void>(this.#taskCall(running, memo, []), (run) =>
       work({ ...running, run: run as unknown as TaskRun<Produced> }),
     );
-    const until = performance.now() + this.timeout;
+    const until = performance.now() + this.#timeout;
     await this.#store.tasks.wait(run, { until, signal: undefined, onProgress: undefined });
     await run.outcome; // until then nobody makes another
   }

@@ -104,7 +104,9 @@ export class Caretaker {
       return changed;
     } catch (error) {
       const failed = { status: "failed", error: failureOf(error), canRetry: true } as const; // its caller has no place here
-      return this.#options.records.change(changed, withState(changed, failed));
+      const ended = await this.#options.records.change(changed, withState(changed, failed));
+      this.#options.announce(known.refId);
+      return ended;
     }
   }
 

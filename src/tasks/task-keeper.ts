@@ -88,7 +88,7 @@ export class TaskKeeper {
 
   /** Notes the end of the task; `false` where others have said before that it has ended otherwise, which stands. */
   async end(): Promise<boolean> {
-    this.stop();
+    this.#stop();
     const due = Date.now() + LONGEST_ENDING_MS;
     for (let pause = FIRST_PAUSE_MS; !(await this.#tryToWrite()) && Date.now() < due; ) {
       await sleep(pause, undefined, { ref: false });
@@ -99,7 +99,7 @@ export class TaskKeeper {
   }
 
   /** Keeps the record no longer, and leaves it as it is. */
-  stop(): void {
+  #stop(): void {
     clearInterval(this.#timer);
     this.#throttle.stop();
   }
@@ -172,7 +172,7 @@ export class TaskKeeper {
     this.#known = known;
     if (known === undefined) return; // gone with the store's memory: it is stored again
     this.#isLost = known.state.owner !== this.#options.owner || isOver(known.state);
-    if (this.#isLost) this.stop();
+    if (this.#isLost) this.#stop();
     if (this.#isLost) this.#options.onLost();
     else if (known.state.isCancelling) this.#options.onCancel();
   }

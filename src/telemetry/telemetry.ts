@@ -51,8 +51,11 @@ export class Telemetry {
   readonly #labels = new NamespaceLabels();
   readonly #calls = { stored: 0, stale: 0, joined: 0, ran: 0, deferred: 0, failed: 0 };
   readonly #tasks: Record<TaskStatus, number> = {
-    ...{ pending: 0, processing: 0 },
-    ...{ complete: 0, failed: 0, cancelled: 0 },
+    pending: 0,
+    processing: 0,
+    complete: 0,
+    failed: 0,
+    cancelled: 0,
   };
   readonly #reads = { found: 0, missing: 0, denied: 0 };
   readonly #since = Date.now();
